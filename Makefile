@@ -1,0 +1,265 @@
+# Makefile: builds everything under $(BUILD); the verbs that do more are tess's.
+#
+#   make [CC=clang BUILD=build-clang] [V=1]
+#
+# One set of rules per flavour of object code, named after who runs it: kernel,
+# native (ring 3), module (ring 1), host (tools), test (host, with sanitizers),
+# fuzz (clang's libFuzzer). An object's path is its flavour, then its source's
+# path. Sources are found, not listed; *_test.c, *_fuzz.c and *_host.c are in no product.
+
+BUILD ?= build
+V ?= 0
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin LD),default)
+LD := ld
+endif
+FUZZ_CC ?= clang
+GUEST_CC ?= gcc
+MUSL_CC ?= musl-gcc
+RUNS ?= 1000000
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+say = $(if $(filter 0,$(V)),@printf '  %-8s %s\n' '$(1)' '$(patsubst $(BUILD)/%,%,$@)';)
+ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
+say = @
+endif
+
+# -- sources ------------------------------------------------------------------
+
+found := $(shell find abi bench core drv iis kernel lib os rt srv test tools \
+           '(' -name '*.[cS]' -o -name '*.capnp' ')' -type f 2>/dev/null | LC_ALL=C sort)
+product := $(filter-out %_test.c %_fuzz.c %_host.c,$(found))
+
+schemas := $(filter abi/%.capnp tools/%.capnp,$(found))
+core := $(filter core/%.c,$(product))
+lib := $(filter lib/%.c,$(product))
+rt := $(filter-out rt/native_% rt/module_%,$(filter rt/%.c rt/%.S,$(product)))
+rt_native := $(rt) $(filter rt/native_%,$(product))
+rt_module := $(rt) $(filter rt/module_%,$(product))
+plugin := $(filter tools/capnpc/%.c,$(product)) core/capnp.c
+
+# -- flavours -----------------------------------------------------------------
+
+warn := -Wall -Wextra -Werror
+common := -std=c17 -g $(warn) -I. -I$(BUILD)/gen
+bare := $(common) -O2 -ffreestanding -fno-stack-protector -fno-omit-frame-pointer \
+        -mgeneral-regs-only -ffunction-sections -fdata-sections
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+flags_kernel := $(bare) -fno-pic -mcmodel=kernel -mno-red-zone
+flags_native := $(bare) -fno-pic
+flags_module := $(bare) -fPIE -include rt/module_visibility.h -mno-red-zone
+flags_plugin := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I.
+flags_host := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen
+flags_test := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen $(sanitize)
+flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
+
+objects = $(patsubst %,$(BUILD)/obj/$(1)/%.o,$(2))
+
+# $(call flavour,NAME,COMPILER,PREREQUISITE): the objects of one flavour.
+define flavour
+$(BUILD)/obj/$(1)/%.c.o: %.c Makefile | $(3)
+	@mkdir -p $$(@D)
+	$$(call say,$(2))$(2) $$(flags_$(1)) -MMD -MP -c $$< -o $$@
+$(BUILD)/obj/$(1)/%.S.o: %.S Makefile | $(3)
+	@mkdir -p $$(@D)
+	$$(call say,AS)$(2) $$(flags_$(1)) -MMD -MP -c $$< -o $$@
+endef
+
+accessors := $(BUILD)/gen/.made
+setup := $(if $(SETUP),,setup)  # tess has done it when it says SETUP=done
+$(foreach f,kernel native module host test,$(eval $(call flavour,$(f),$(CC),$(accessors))))
+$(eval $(call flavour,fuzz,$(FUZZ_CC),$(accessors)))
+$(eval $(call flavour,plugin,$(CC),$(setup)))
+
+# -- what is built ------------------------------------------------------------
+
+kernel := $(BUILD)/kernel/tessera.elf
+iis := $(BUILD)/iis/iis.elf
+linux := $(BUILD)/os/linux.mod
+initrd := $(BUILD)/initrd.cpio
+manifest := $(BUILD)/manifest-linux.bin
+bundle := $(BUILD)/bundle-linux.img
+mkbundle := $(BUILD)/host/mkbundle
+mkinitrd := $(BUILD)/host/mkinitrd
+check := $(BUILD)/host/manifest-check
+busybox := build/deb/busybox-static/bin/busybox
+
+.PHONY: all products setup run test debug bench fuzz clean help
+all: products
+products: $(kernel) $(bundle) doc/linux-syscalls.md
+
+# A page of the book that is made from the table it is about.
+doc/linux-syscalls.md: os/linux/syscalls.def tools/syscalls.sh
+	$(call say,DOC)tools/syscalls.sh < $< > $@
+
+setup:
+	@tools/setup.sh build
+
+# A list of the sources, so that what is linked from them is linked again when
+# one comes or goes.
+sources := $(BUILD)/sources
+$(shell mkdir -p $(BUILD))
+ifneq ($(strip $(found)),$(strip $(file <$(sources))))
+$(file >$(sources),$(found))
+endif
+
+# Accessors: written aside, then moved where they differ, so that a schema that
+# changes rebuilds its own users only.
+$(BUILD)/host/capnpc-tess: $(call objects,plugin,$(plugin))
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $^ -o $@
+
+$(accessors): $(BUILD)/host/capnpc-tess $(schemas) $(sources)
+	$(call say,CAPNP)rm -rf $(@D).new && mkdir -p $(@D) $(@D).new && \
+	capnp compile -I. -o $<:$(@D).new --src-prefix=. $(schemas) && \
+	tools/refresh.sh $(@D).new $(@D) && touch $@
+
+$(mkinitrd): $(call objects,host,tools/mkinitrd.c)
+$(mkbundle): $(call objects,host,tools/mkbundle.c core/bundle.c core/capnp.c)
+$(check): $(call objects,host,tools/manifest/manifest-check.c core/manifest.c core/capnp.c)
+$(mkinitrd) $(mkbundle) $(check):
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $^ -o $@
+
+link := $(LD) -nostdlib -static --gc-sections --build-id=none \
+        -z noexecstack -z max-page-size=4096
+
+# $(call link_bare,SCRIPT): what the guest gets is stripped; gdb has X.debug.
+link_bare = $(link) -T $(1) $(filter %.o %.a,$^) -o $@.debug && objcopy -S $@.debug $@
+
+# The kernel is linked twice: first to learn where its functions are, then with
+# a table of them for backtraces.
+kernel_objects := $(call objects,kernel,$(filter kernel/%,$(product)) $(core))
+link_kernel := $(link) -T kernel/arch/x86_64/kernel.ld
+define symbols
+tools/symbols.sh $(1) > $(2).S && $(CC) $(flags_kernel) -c $(2).S -o $(2).o
+endef
+$(kernel): $(kernel_objects) kernel/arch/x86_64/kernel.ld tools/symbols.sh $(sources)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(call symbols,,$(@D)/empty) && \
+	$(link_kernel) $(kernel_objects) $(@D)/empty.o -o $(@D)/first && \
+	$(call symbols,$(@D)/first,$(@D)/symbols) && \
+	$(link_kernel) $(kernel_objects) $(@D)/symbols.o -o $@
+
+# What a native program may take from, if it needs it.
+native_base := $(BUILD)/native.a
+$(native_base): $(call objects,native,$(lib) $(core)) $(sources)
+	$(call say,AR)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+$(iis): $(call objects,native,$(filter iis/%,$(product)) $(rt_native)) \
+        $(native_base) iis/iis.ld $(sources)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(call link_bare,iis/iis.ld)
+
+$(linux): $(call objects,module,$(filter os/linux/%,$(product)) $(lib) $(rt_module) $(core)) \
+          os/linux/linux.ld $(sources)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(call link_bare,os/linux/linux.ld)
+
+# -- the boot bundle ----------------------------------------------------------
+
+$(busybox): | $(setup)
+	@test -f $@
+
+$(BUILD)/applets.list: $(busybox)
+	$(call say,LIST)$< --list-full | sed -n 's|^\(.*bin/.*\)|link /\1 /bin/busybox|p' | \
+	grep -v ' .*/busybox /' > $@
+
+initrd_parts := sys/linux.list $(BUILD)/applets.list $(wildcard sys/linux/* sys/linux/*/*)
+$(initrd): $(mkinitrd) $(initrd_parts) $(busybox) $(linux)
+	$(call say,INITRD)$(mkinitrd) $@ -l sys/linux.list -l $(BUILD)/applets.list \
+	-a $(busybox) /bin/busybox -a $(linux) /boot/linux.mod
+
+$(manifest): sys/linux.capnp abi/manifest.capnp $(check)
+	$(call say,CAPNP)capnp eval -I. $< system --output=flat > $@ && $(check) $< < $@
+
+$(bundle): $(mkbundle) $(iis) $(manifest) $(initrd)
+	$(call say,BUNDLE)$(mkbundle) $@ $(iis) manifest=$(manifest) initrd=$(initrd)
+
+# -- programs that tests and benchmarks run in the guest ----------------------
+
+guest := -std=gnu17 -O2 -g -static $(warn) -I. -pthread
+boot_native := $(patsubst %.c,$(BUILD)/%,$(filter test/boot/native/%.c,$(product)))
+boot_module := $(patsubst %.c,$(BUILD)/%.mod,$(filter test/boot/modules/%.c,$(product)))
+boot_linux := $(patsubst %.c,$(BUILD)/%,$(filter test/boot/linux/%.c,$(product)))
+bench_guest := $(patsubst %.c,$(BUILD)/%,$(filter bench/guest/%.c,$(product)))
+
+$(boot_native): $(BUILD)/%: $(BUILD)/obj/native/%.c.o \
+                $(call objects,native,$(rt_native)) $(native_base) iis/iis.ld $(sources)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(call link_bare,iis/iis.ld)
+
+$(boot_module): $(BUILD)/%.mod: $(BUILD)/obj/module/%.c.o \
+                $(call objects,module,$(rt_module) $(core)) os/linux/linux.ld $(sources)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(call link_bare,os/linux/linux.ld)
+
+$(BUILD)/test/boot/linux/%_musl: test/boot/linux/%_musl.c Makefile
+	@mkdir -p $(@D)
+	$(call say,MUSL)$(MUSL_CC) $(guest) -MMD -MP $< -o $@
+$(BUILD)/test/boot/linux/% $(BUILD)/bench/guest/%: guest_compile = \
+	$(GUEST_CC) $(guest) -MMD -MP $< -o $@
+$(BUILD)/test/boot/linux/%: test/boot/linux/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,GUEST)$(guest_compile)
+$(BUILD)/bench/guest/%: bench/guest/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,GUEST)$(guest_compile)
+
+# -- host tests and fuzzing ---------------------------------------------------
+
+host_tests := $(patsubst %.c,$(BUILD)/test/%, \
+                $(filter core/%_test.c lib/%_test.c os/%_test.c tools/%_test.c test/sim/%_test.c,$(found)))
+fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c lib/%_fuzz.c,$(found)))
+tested := $(core) $(lib) $(filter tools/capnpc/%.c test/sim/%.c,$(product)) $(filter lib/%_host.c,$(found))
+tested := $(filter-out %/main.c,$(tested))
+
+# An archive: what a test includes as source is then not taken twice.
+$(BUILD)/test/tested.a: $(call objects,test,$(tested)) $(sources)
+	@mkdir -p $(@D)
+	$(call say,AR)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+$(BUILD)/fuzz/tested.a: $(call objects,fuzz,$(tested)) $(sources)
+	@mkdir -p $(@D)
+	$(call say,AR)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+$(host_tests): $(BUILD)/test/%: $(BUILD)/obj/test/%.c.o $(BUILD)/test/tested.a
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(flags_test) $^ -lcmocka -o $@
+$(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.c.o $(BUILD)/fuzz/tested.a
+	@mkdir -p $(@D)
+	$(call say,LINK)$(FUZZ_CC) $(flags_fuzz) -fsanitize=fuzzer $^ -o $@
+
+.PHONY: host-tests fuzzers boot-tests bench-programs
+host-tests: $(host_tests) $(BUILD)/host/capnpc-tess
+fuzzers: $(fuzzers)
+boot-tests: products $(boot_native) $(boot_module) $(boot_linux)
+bench-programs: products $(bench_guest)
+
+# -- verbs --------------------------------------------------------------------
+
+# tess starts a make of its own, which must not look for this one's jobs.
+tess := +@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL BUILD='$(BUILD)' CC='$(CC)' ./tess
+
+run: ; $(tess) run
+test: ; $(tess) test
+debug: ; $(tess) debug
+bench: ; $(tess) bench
+fuzz: ; $(tess) test --fuzz --runs $(RUNS)
+help: ; $(tess) help
+
+outputs := obj gen gen.new host kernel iis os test fuzz bench run sources native.a \
+           initrd.cpio applets.list manifest-linux.bin bundle-linux.img
+clean:
+	rm -rf $(addprefix $(BUILD)/,$(outputs))
+
+-include $(shell find $(BUILD)/obj $(BUILD)/test $(BUILD)/bench -name '*.d' 2>/dev/null)

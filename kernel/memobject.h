@@ -1,0 +1,65 @@
+/* memobject.h: memory objects: numbered pages, each a frame found at first use.
+ *
+ * The whole object is charged to its ledger when it is made, so finding a frame
+ * cannot fail for want of memory; only the slot tables (one page for 1024
+ * slots) are charged as they come.
+ *
+ * A copy-on-write child shares its parent's frames until one side writes. A
+ * frame that is mapped writable at the time of the split is copied at once, as
+ * nobody would notice a write through that mapping. A mapping made before a
+ * split frame is written keeps showing the frame it was made with. */
+#pragma once
+
+#include "kernel/kmem.h"
+#include "kernel/object.h"
+
+enum {
+	MEMOBJECT_INLINE = 8,
+	MEMOBJECT_SLOTS = 1024, /* in one page */
+	MEMOBJECT_TABLES = 512,
+	MEMOBJECT_CHILD_PAGES = 65536, /* one call may have to copy them all */
+	MEMOBJECT_PAGES_MAX = MEMOBJECT_SLOTS * MEMOBJECT_TABLES,
+};
+
+struct memobject {
+	struct object object;
+	struct ledger *ledger;
+	uint32_t pages;
+	uint32_t own; /* slots whose frame came from this object's reservation */
+	union {
+		uint32_t slots[MEMOBJECT_INLINE]; /* pages <= MEMOBJECT_INLINE */
+		uint32_t **tables;                /* one page of pointers to tables */
+	};
+};
+
+/* A narrower facet of a memory object: it cannot be mapped writable. */
+struct readonly_memory {
+	struct object object;
+	struct memobject *memory;
+	struct ledger *ledger;
+};
+
+extern const struct object_type memobject_type, readonly_memory_type;
+
+/* NULL: too large, or the ledger cannot pay. */
+struct memobject *memobject_create(struct ledger *ledger, uint64_t pages);
+
+/* An object over frames that the pool never had: the boot bundle. */
+struct memobject *memobject_adopt(struct ledger *ledger, struct paddr start, uint64_t pages);
+
+/* The frame of page `page` (in range), found if need be. `write`: the caller
+ * will write to it or map it so. No reference is taken. */
+enum status memobject_frame(struct memobject *m, uint32_t page, bool write,
+                            uint32_t *number) MUST_CHECK;
+
+/* Bytes in or out; the range lies inside, the kernel's side is mapped. */
+enum status memobject_copy(struct memobject *m, uint64_t offset, void *bytes,
+                           size_t size, bool write) MUST_CHECK;
+
+/* A MemoryPool capability: its holder may allocate, from its own ledger. */
+struct memory_pool {
+	struct object object;
+	struct ledger *ledger;
+};
+extern const struct object_type memory_pool_type;
+struct object *memory_pool_create(struct ledger *ledger);

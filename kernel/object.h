@@ -1,0 +1,68 @@
+/* object.h: what capabilities name, and how a call reaches it.
+ *
+ * Every kernel object contains a `struct object` (core/captable.h; most begin with
+ * it) and has a type: the interface it speaks, the function that serves its methods, the one
+ * that ends it when the last reference goes. */
+#pragma once
+
+#include "abi/ring.h"
+#include "abi/status.h"
+#include "core/capnp.h"
+#include "core/captable.h"
+#include "kernel/panic.h"
+#include "kernel/types.h"
+
+struct thread;
+struct domain;
+
+/* A call's answer is to come later: the method has kept a `struct pending`. */
+#define CALL_PENDING ((enum status)-1)
+
+/* One invocation, while it is being served. */
+struct call {
+	struct thread *thread; /* who calls */
+	struct domain *domain; /* by whose authority */
+	unsigned ring;         /* enum thread_ring_kind: where the answer goes */
+	uint16_t method;
+	uint64_t user_data;
+	struct capnp_struct params;
+	unsigned caps_count;
+	struct object *caps[RING_CAPS]; /* what travels in; live, not held */
+	struct capnp_builder results;
+	unsigned out_count;
+	struct object *out[RING_CAPS]; /* what travels back; one reference each */
+	struct uaddr results_address;
+	uint32_t results_size;
+};
+
+struct object_type {
+	const char *name;
+	uint64_t interface;
+	enum status (*call)(struct object *, struct call *);
+	void (*destroy)(struct object *); /* refs is 0 */
+};
+
+static inline void object_init(struct object *o, const struct object_type *type)
+{
+	*o = (struct object){.type = type, .refs = 1};
+}
+
+static inline void object_hold(struct object *o)
+{
+	o->refs++;
+}
+
+static inline void object_drop(struct object *o)
+{
+	KASSERT(o->refs > 0);
+	if (--o->refs == 0)
+		o->type->destroy(o);
+}
+
+/* The capability that params' pointer names, if it is of that type; else NULL. */
+struct object *call_cap(const struct call *call, uint32_t index,
+                        const struct object_type *type);
+
+/* Adds `o` to the answer, taking over the caller's reference; gives the index
+ * for the results message. At most RING_CAPS: more is our own mistake. */
+uint32_t call_answer_cap(struct call *call, struct object *o);

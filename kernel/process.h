@@ -1,0 +1,60 @@
+/* process.h: processes and the tables of their PIDs.
+ *
+ * A process is a PID, an address space and threads, under one libOS. It ends
+ * with its last thread; its PID is free when nobody holds a capability to it
+ * any more, so a PID that somebody can name is never reused. */
+#pragma once
+
+#include "kernel/ring.h"
+#include "kernel/space.h"
+#include "kernel/thread.h"
+
+struct libos;
+struct process;
+
+enum { PID_COUNT = 4096, PID_COUNT_ISOLATED = 512 };
+
+struct pid_table {
+	struct process **slots; /* by PID; slot 0 is unused */
+	uint32_t count, next;
+};
+
+extern struct pid_table pids; /* the real one */
+
+struct process {
+	struct object object;
+	struct libos *libos; /* NULL once ended */
+	struct ledger *ledger;
+	struct space *space; /* NULL once ended */
+	struct domain *domain; /* its program's; under a module NULL until needed */
+	struct pid_table *pids;
+	uint32_t pid;
+	uint32_t thread_count;
+	uint32_t program_rings; /* made so far */
+	struct thread *threads;
+	uint64_t module_syscall, module_trap; /* of the libOS's module; 0: none */
+	int32_t end_code;
+	uint32_t end_reason;
+	uint32_t fault_vector, fault_error;
+	uint64_t fault_address, fault_instruction;
+	struct pending_queue waiting; /* Process.wait */
+};
+
+extern const struct object_type process_type;
+
+/* A process without threads; one reference. `pid` 0: any that is free. */
+enum status process_create(struct libos *libos, uint32_t pid, struct process **out) MUST_CHECK;
+
+/* Ends every thread. */
+void process_kill(struct process *p, int32_t code, uint32_t reason);
+
+/* The thread did what it may not: its process ends, and the log says why. */
+void process_fault(struct thread *t, uint32_t vector, uint32_t error, uint64_t address);
+
+/* thread_end's last act: the thread leaves the process, which ends with it if
+ * it was the last. */
+void process_remove_thread(struct process *p, struct thread *t);
+
+/* Before a thread that Thread.interrupt has asked for goes on: its module is
+ * entered, if it is in ring 3. */
+void process_deliver_interrupt(struct thread *t);

@@ -1,0 +1,78 @@
+/* space.h: address spaces and module regions: what is mapped where.
+ *
+ * A *process space* has the lower half, with one top-level table per CPU; they
+ * differ only in the window slot. A *module region* is one upper-half slot,
+ * shared by all process spaces of a libOS. A process space that shows a region
+ * does not show the exokernel.
+ *
+ * Every page-table entry that maps a frame owns a reference to it. Software
+ * bits in the entry say whose the page is:
+ *     SHARED   an object's page: writes are for all to see
+ *     COPY     private, and others may hold the frame: copy before writing
+ *     SEALED   came through a read-only facet: never writable
+ * Tables are charged to the space's ledger and freed with the space. */
+#pragma once
+
+#include "abi/space.capnp.h"
+#include "kernel/kmem.h"
+#include "kernel/memobject.h"
+#include "kernel/object.h"
+
+/* The most pages that one call finds frames for: it holds the kernel lock. */
+enum { SPACE_CALL_PAGES = 65536 };
+
+struct space {
+	struct object object;
+	struct ledger *ledger;
+	struct space *module;    /* process space: the region it shows, or NULL */
+	uint64_t *region;        /* module region: its third-level table */
+	uint64_t *top[MAX_CPUS]; /* process space */
+	bool stale;              /* some CPU may still have a translation forgotten */
+};
+
+extern const struct object_type space_type;
+
+struct space *space_create(struct ledger *ledger, struct space *module);
+struct space *space_create_region(struct ledger *ledger);
+
+static inline bool space_is_region(const struct space *s)
+{
+	return s->region != NULL;
+}
+
+/* Maps one frame, taking a reference. `flags`: PTE_* bits. For the exokernel's
+ * own pages in a space (rings, CapSets). */
+enum status space_map_frame(struct space *s, uint64_t address, uint32_t number,
+                            uint64_t flags) MUST_CHECK;
+
+/* Undoes it, if that frame is still what is mapped there. */
+void space_unmap_frame(struct space *s, uint64_t address, uint32_t number);
+
+enum status space_map(struct space *s, struct memobject *m, uint64_t page,
+                      uint64_t address, uint64_t pages, uint32_t access,
+                      bool sealed) MUST_CHECK;
+enum status space_fresh(struct space *s, uint64_t address, uint64_t pages,
+                        uint32_t access) MUST_CHECK;
+enum status space_unmap(struct space *s, uint64_t address, uint64_t pages) MUST_CHECK;
+enum status space_protect(struct space *s, uint64_t address, uint64_t pages,
+                          uint32_t access) MUST_CHECK;
+enum status space_share(struct space *s, struct space *from, uint64_t address,
+                        uint64_t pages) MUST_CHECK;
+enum status space_resolve(struct space *s, uint64_t address) MUST_CHECK;
+
+/* Whole pages, all in the half that the space has. */
+bool space_range_ok(const struct space *s, uint64_t address, uint64_t pages);
+
+/* What is allowed at the page at `address` (in range), as abi/space.capnp says
+ * it; 0 and *mapped false where nothing is mapped. */
+uint32_t space_access(const struct space *s, uint64_t address, bool *mapped);
+
+/* The type's destructor. */
+void space_destroy(struct object *o);
+
+/* The kernel's pointer to a byte of the space, if its page is mapped with what
+ * is needed; at least up to the page's end. NULL: it is not. */
+void *space_reach(const struct space *s, uint64_t address, bool write);
+
+/* Where a thread of `s` finds `address`: in the region or in the lower half. */
+const struct space *space_holding(const struct space *s, uint64_t address);

@@ -1,0 +1,95 @@
+/* thread.h: a thread: registers, rings, and what it waits for.
+ *
+ * A thread fills one frame. Its first fields are known to gate.S. */
+#pragma once
+
+#include "abi/ring.h"
+#include "kernel/arch/x86_64/regs.h"
+#include "kernel/object.h"
+#include "kernel/timeout.h"
+
+struct process;
+struct pending;
+
+enum thread_state {
+	THREAD_NEW,     /* not started */
+	THREAD_READY,   /* on a run queue */
+	THREAD_RUNNING, /* some CPU's current */
+	THREAD_WAITING, /* in cap_enter */
+	THREAD_ENDED,
+};
+
+/* A thread has up to two rings: its program's, by the authority of the process,
+ * and its module's, by that of the libOS. */
+enum thread_ring_kind { RING_PROGRAM, RING_MODULE, RING_KINDS };
+
+struct thread_ring {
+	struct ring *page;  /* NULL: there is none */
+	uint64_t address;   /* where the thread sees it */
+	uint32_t sq_head;   /* ours; what stands in the page is for the reader */
+	uint32_t cq_tail;
+};
+
+struct thread {
+	struct thread_regs regs; /* must be first */
+	struct object object;
+	struct process *process; /* NULL once ended */
+	struct thread *next_in_process;
+	struct ledger *ledger;
+
+	enum thread_state state;
+	uint8_t cpu;       /* where it runs or ran last */
+	bool dying;        /* ends before it runs again */
+	bool interrupted;  /* Thread.interrupt is to be delivered */
+	int32_t end_code;
+	uint32_t end_reason;
+
+	struct thread *next, *prev; /* run queue */
+	struct thread_ring rings[RING_KINDS];
+
+	unsigned wait_ring;   /* WAITING: which ring, and for how many completions */
+	uint32_t wait_count;
+	struct timeout wait_timeout;
+	struct pending *pending; /* its calls that are still to be answered */
+
+	uint8_t fpu[] __attribute__((aligned(64)));
+};
+
+extern const struct object_type thread_type;
+
+struct thread_start {
+	uint64_t entry, stack, argument, module_stack, ring;
+};
+
+/* A thread in `p`, THREAD_NEW, with one reference, the caller's. If that goes
+ * before it was started, it ends. The start's addresses are checked: INVALID. */
+enum status thread_create(struct process *p, const struct thread_start *start,
+                          struct thread **out) MUST_CHECK;
+
+/* From THREAD_NEW to ready: BUSY or GONE if it is not that any more. */
+enum status thread_start(struct thread *t) MUST_CHECK;
+
+/* Ends threads that were let go without having been started. At every exit. */
+void thread_reap(void);
+
+/* Ends it wherever it is. If it is another CPU's current, that CPU does it at
+ * its next entry. */
+void thread_kill(struct thread *t, int32_t code, uint32_t reason);
+
+/* Ends a thread that runs nowhere. */
+void thread_end(struct thread *t);
+
+/* Wakes a thread from cap_enter with `status`. */
+void thread_wake(struct thread *t, enum status status);
+
+struct domain *thread_domain(const struct thread *t, unsigned ring);
+
+/* Gives a program's thread its ring. */
+enum status thread_add_program_ring(struct thread *t) MUST_CHECK;
+void thread_remove_program_ring(struct thread *t);
+
+/* For Libos.become: a ring in a module region; a new beginning. */
+struct space;
+enum status thread_add_module_ring(struct thread *t, struct space *region,
+                                   uint64_t address) MUST_CHECK;
+void thread_become(struct thread *t, const struct thread_start *start);

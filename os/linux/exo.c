@@ -1,0 +1,594 @@
+/* exo.c: requests to the exokernel (the interfaces of abi/), word by word.
+ *
+ * Entry i of the submission queue has its own slot of the ring's area, so a
+ * batch needs no other memory: parameters at the slot's start, results behind
+ * them. A message is its root pointer, the data words in the schema's order,
+ * and the pointers. The asserts hold these shapes to the generated ones. */
+#include "os/linux/exo.h"
+
+#include "abi/console.capnp.h"
+#include "abi/libos.capnp.h"
+#include "abi/memory.capnp.h"
+#include "abi/module.h"
+#include "abi/power.capnp.h"
+#include "abi/process.capnp.h"
+#include "abi/space.capnp.h"
+#include "abi/timer.capnp.h"
+#include "os/linux/assert.h"
+#include "os/linux/task.h"
+#include "rt/module_string.h"
+#include "rt/ring.h"
+
+enum { SLOT = 120, SLOT_RESULTS = 64, RESULTS_SIZE = SLOT - SLOT_RESULTS };
+_Static_assert(SLOT * (int)RING_SQ_ENTRIES <= (int)RING_AREA_SIZE, "one slot for each entry");
+_Static_assert((int)LIBOS_SPAWN_PARAMS_MESSAGE_BYTES + (int)THREAD_START_MESSAGE_BYTES - 8 <=
+                   SLOT_RESULTS, "");
+_Static_assert((int)LIBOS_SPAWN_RESULTS_MESSAGE_BYTES <= (int)RESULTS_SIZE, "");
+
+/* The longest message of console data, in the ring's area. */
+enum { CONSOLE_MOST = RING_AREA_SIZE - 64 };
+
+struct exo_caps exo;
+
+/* The root pointer of a message, and the pointer to capability `i` beside it. */
+#define ROOT(data_words, pointers) ((uint64_t)(pointers) << 48 | (uint64_t)(data_words) << 32)
+#define SHAPE(name) ROOT(name##_DATA_WORDS, name##_POINTERS)
+#define CAPABILITY(i) ((uint64_t)(i) << 32 | 3)
+
+void exo_begin(void)
+{
+	static const struct { const char *name; uint32_t *cap; } wanted[] = {
+		{ "console", &exo.console }, { "timer", &exo.timer }, { "memory", &exo.memory },
+		{ "power", &exo.power },     { "libos", &exo.libos }, { "self", &exo.self },
+		{ "space", &exo.space },     { "module", &exo.module }, { "initrd", &exo.initrd },
+		{ "start", &exo.start },
+	};
+	const struct capset *set = (const struct capset *)MODULE_CAPSET;
+
+	for (uint32_t i = 0; i < set->count; i++)
+		for (size_t j = 0; j < sizeof wanted / sizeof wanted[0]; j++)
+			if (strcmp(set->entries[i].name, wanted[j].name) == 0)
+				*wanted[j].cap = set->entries[i].cap;
+}
+
+/* The next entry, all but its message filled in. The message's place is left
+ * in *words. */
+static inline __attribute__((always_inline)) struct ring_sqe *
+prepare(struct ring *ring, uint32_t cap, uint64_t interface, uint16_t method, uint32_t size,
+        uint64_t **words)
+{
+	uint32_t index = ring->sq_tail % RING_SQ_ENTRIES;
+	struct ring_sqe *e = &ring->sq[index];
+
+	e->op = RING_CALL;
+	e->caps_count = 0;
+	e->method = method;
+	e->cap = cap;
+	e->interface = interface;
+	e->params = (uintptr_t)&ring->area[index * SLOT];
+	e->params_size = size;
+	e->results_size = 0;
+	*words = (uint64_t *)&ring->area[index * SLOT];
+	return e;
+}
+
+static inline __attribute__((always_inline)) void with_results(struct ring_sqe *e)
+{
+	e->results = e->params + SLOT_RESULTS;
+	e->results_size = RESULTS_SIZE;
+}
+
+static inline __attribute__((always_inline)) void with_cap(struct ring_sqe *e, uint32_t cap)
+{
+	e->caps[e->caps_count++] = cap;
+}
+
+/* Submits everything and takes all completions; the first bad status counts.
+ * An interrupted wait is resumed: the interruption is the program's. */
+static inline enum status run(struct ring *ring, const struct ring_cqe **last)
+{
+	uint32_t pending = ring->sq_tail - ring->sq_head;
+	enum status status = STATUS_OK;
+
+	*last = NULL;
+	while (pending != 0) {
+		const struct ring_cqe *done;
+		if (ring_enter(pending, RING_FOREVER) == STATUS_INVALID)
+			exo_exit(-1); /* our ring is nonsense: there is no way to say so */
+		while ((done = ring_done(ring)) != NULL) {
+			pending--;
+			*last = done;
+			if (done->status != STATUS_OK && status == STATUS_OK)
+				status = (enum status)done->status;
+		}
+	}
+	return status;
+}
+
+enum status exo_flush(void)
+{
+	struct task *task = current();
+	const struct ring_cqe *last;
+	enum status earlier = (enum status)task->flush_status, status = run(task->ring, &last);
+
+	task->flush_status = STATUS_OK;
+	return earlier != STATUS_OK ? earlier : status;
+}
+
+/* Adds the prepared entry. A full queue is handed over; exo_flush() will tell
+ * how that went. */
+static void queue(struct ring *ring)
+{
+	ring_push(ring);
+	if (ring->sq_tail - ring->sq_head == RING_SQ_ENTRIES)
+		current()->flush_status = exo_flush();
+}
+
+/* One call, prepared and now to be made. */
+static inline __attribute__((always_inline)) enum status call(struct ring *ring)
+{
+	const struct ring_cqe *last;
+
+	ring_push(ring);
+	return run(ring, &last);
+}
+
+static inline __attribute__((always_inline)) enum status call_for(struct ring *ring,
+                                                                  const struct ring_cqe **done)
+{
+	ring_push(ring);
+	return run(ring, done);
+}
+
+/* The capability that pointer word `word` of the results names. */
+static uint32_t cap_of(const struct ring_cqe *done, uint64_t word)
+{
+	uint32_t index = (uint32_t)(word >> 32);
+
+	assert((uint32_t)word == 3 && index < RING_CAPS);
+	return done->caps[index];
+}
+
+static const uint64_t *results_of(const struct ring_sqe *e)
+{
+	return (const uint64_t *)(uintptr_t)e->results;
+}
+
+/* Memory. */
+
+enum status exo_allocate(uint64_t pages, uint32_t *object)
+{
+	struct ring *ring = current()->ring;
+	const struct ring_cqe *done;
+	uint64_t *words;
+	struct ring_sqe *e = prepare(ring, exo.memory, MEMORY_POOL_ID, MEMORY_POOL_ALLOCATE, 16, &words);
+	enum status status;
+
+	words[0] = SHAPE(MEMORY_POOL_ALLOCATE_PARAMS);
+	words[1] = pages;
+	with_results(e);
+	status = call_for(ring, &done);
+	if (status == STATUS_OK)
+		*object = cap_of(done, results_of(e)[1]);
+	return status;
+}
+
+enum status exo_available(uint64_t *pages, uint64_t *limit)
+{
+	struct ring *ring = current()->ring;
+	uint64_t *words;
+	struct ring_sqe *e = prepare(ring, exo.memory, MEMORY_POOL_ID, MEMORY_POOL_AVAILABLE, 8, &words);
+	enum status status;
+
+	words[0] = 0;
+	with_results(e);
+	status = call(ring);
+	if (status == STATUS_OK) {
+		*pages = results_of(e)[1];
+		*limit = results_of(e)[2];
+	}
+	return status;
+}
+
+enum status exo_object_size(uint32_t object, uint64_t *pages)
+{
+	struct ring *ring = current()->ring;
+	uint64_t *words;
+	struct ring_sqe *e = prepare(ring, object, MEMORY_OBJECT_ID, MEMORY_OBJECT_SIZE, 8, &words);
+	enum status status;
+
+	words[0] = 0;
+	with_results(e);
+	status = call(ring);
+	if (status == STATUS_OK)
+		*pages = results_of(e)[1];
+	return status;
+}
+
+/* Address spaces. */
+
+static inline void fill_map(struct ring *ring, uint32_t space, uint32_t object, uint64_t page,
+                            uint64_t address, uint64_t pages, uint32_t access)
+{
+	uint64_t *words;
+	struct ring_sqe *e = prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_MAP,
+	                             ADDRESS_SPACE_MAP_PARAMS_MESSAGE_BYTES, &words);
+
+	words[0] = SHAPE(ADDRESS_SPACE_MAP_PARAMS);
+	words[1] = page;
+	words[2] = address;
+	words[3] = pages;
+	words[4] = access;
+	words[5] = CAPABILITY(0);
+	with_cap(e, object);
+}
+
+enum status exo_map(uint32_t space, uint32_t object, uint64_t page, uint64_t address,
+                    uint64_t pages, uint32_t access)
+{
+	struct ring *ring = current()->ring;
+
+	fill_map(ring, space, object, page, address, pages, access);
+	return call(ring);
+}
+
+void exo_queue_map(uint32_t space, uint32_t object, uint64_t page, uint64_t address,
+                   uint64_t pages, uint32_t access)
+{
+	struct ring *ring = current()->ring;
+
+	fill_map(ring, space, object, page, address, pages, access);
+	queue(ring);
+}
+
+static inline void fill_fresh(struct ring *ring, uint32_t space, uint64_t address,
+                              uint64_t pages, uint32_t access)
+{
+	uint64_t *words;
+
+	prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_FRESH,
+	        ADDRESS_SPACE_FRESH_PARAMS_MESSAGE_BYTES, &words);
+	words[0] = SHAPE(ADDRESS_SPACE_FRESH_PARAMS);
+	words[1] = address;
+	words[2] = pages;
+	words[3] = access;
+}
+
+enum status exo_fresh(uint32_t space, uint64_t address, uint64_t pages, uint32_t access)
+{
+	struct ring *ring = current()->ring;
+
+	fill_fresh(ring, space, address, pages, access);
+	return call(ring);
+}
+
+void exo_queue_fresh(uint32_t space, uint64_t address, uint64_t pages, uint32_t access)
+{
+	struct ring *ring = current()->ring;
+
+	fill_fresh(ring, space, address, pages, access);
+	queue(ring);
+}
+
+enum status exo_unmap(uint32_t space, uint64_t address, uint64_t pages)
+{
+	struct ring *ring = current()->ring;
+	uint64_t *words;
+
+	prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_UNMAP,
+	        ADDRESS_SPACE_UNMAP_PARAMS_MESSAGE_BYTES, &words);
+	words[0] = SHAPE(ADDRESS_SPACE_UNMAP_PARAMS);
+	words[1] = address;
+	words[2] = pages;
+	return call(ring);
+}
+
+enum status exo_protect(uint32_t space, uint64_t address, uint64_t pages, uint32_t access)
+{
+	struct ring *ring = current()->ring;
+	uint64_t *words;
+
+	prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_PROTECT,
+	        ADDRESS_SPACE_PROTECT_PARAMS_MESSAGE_BYTES, &words);
+	words[0] = SHAPE(ADDRESS_SPACE_PROTECT_PARAMS);
+	words[1] = address;
+	words[2] = pages;
+	words[3] = access;
+	return call(ring);
+}
+
+static inline void fill_resolve(struct ring *ring, uint32_t space, uint64_t address)
+{
+	uint64_t *words;
+
+	prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_RESOLVE,
+	        ADDRESS_SPACE_RESOLVE_PARAMS_MESSAGE_BYTES, &words);
+	words[0] = SHAPE(ADDRESS_SPACE_RESOLVE_PARAMS);
+	words[1] = address;
+}
+
+enum status exo_resolve(uint32_t space, uint64_t address)
+{
+	struct ring *ring = current()->ring;
+
+	fill_resolve(ring, space, address);
+	return call(ring);
+}
+
+void exo_queue_resolve(uint32_t space, uint64_t address)
+{
+	struct ring *ring = current()->ring;
+
+	fill_resolve(ring, space, address);
+	queue(ring);
+}
+
+void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t pages)
+{
+	struct ring *ring = current()->ring;
+	uint64_t *words;
+	struct ring_sqe *e = prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_SHARE,
+	                             ADDRESS_SPACE_SHARE_PARAMS_MESSAGE_BYTES, &words);
+
+	words[0] = SHAPE(ADDRESS_SPACE_SHARE_PARAMS);
+	words[1] = address;
+	words[2] = pages;
+	words[3] = CAPABILITY(0);
+	with_cap(e, source);
+	queue(ring);
+}
+
+/* Processes and threads. */
+
+static void fill_start(uint64_t *words, const struct exo_start *start)
+{
+	words[0] = start->entry;
+	words[1] = start->stack;
+	words[2] = start->argument;
+	words[3] = start->module_stack;
+	words[4] = start->ring;
+}
+_Static_assert(THREAD_START_DATA_WORDS == 5 && THREAD_START_POINTERS == 0, "");
+
+/* A struct pointer at words[at] to the `data` words that begin at words[target]. */
+static uint64_t struct_pointer(uint32_t at, uint32_t target, uint32_t data)
+{
+	return ROOT(data, 0) | (uint64_t)(target - at - 1) << 2;
+}
+
+enum status exo_spawn(const struct exo_start *start, struct exo_process *out)
+{
+	struct ring *ring = current()->ring;
+	const struct ring_cqe *done;
+	uint64_t *words;
+	struct ring_sqe *e = prepare(ring, exo.libos, LIBOS_ID, LIBOS_SPAWN, 64, &words);
+	const uint64_t *results;
+	enum status status;
+
+	words[0] = SHAPE(LIBOS_SPAWN_PARAMS);
+	words[1] = 0; /* any PID */
+	words[2] = struct_pointer(2, 3, THREAD_START_DATA_WORDS);
+	fill_start(&words[3], start);
+	with_results(e);
+	status = call_for(ring, &done);
+	if (status != STATUS_OK)
+		return status;
+	results = results_of(e);
+	out->pid = (uint32_t)results[1];
+	out->process = cap_of(done, results[2]);
+	out->space = cap_of(done, results[3]);
+	out->thread = cap_of(done, results[4]);
+	return STATUS_OK;
+}
+_Static_assert(LIBOS_SPAWN_PARAMS_DATA_WORDS == 1 && LIBOS_SPAWN_PARAMS_POINTERS == 1, "");
+_Static_assert(LIBOS_SPAWN_RESULTS_DATA_WORDS == 1 && LIBOS_SPAWN_RESULTS_POINTERS == 3, "");
+
+enum status exo_thread(uint32_t process, const struct exo_start *start, uint32_t *thread)
+{
+	struct ring *ring = current()->ring;
+	const struct ring_cqe *done;
+	uint64_t *words;
+	struct ring_sqe *e = prepare(ring, exo.libos, LIBOS_ID, LIBOS_THREAD, 64, &words);
+	enum status status;
+
+	words[0] = SHAPE(LIBOS_THREAD_PARAMS);
+	words[1] = CAPABILITY(0);
+	words[2] = struct_pointer(2, 3, THREAD_START_DATA_WORDS);
+	fill_start(&words[3], start);
+	with_cap(e, process);
+	with_results(e);
+	status = call_for(ring, &done);
+	if (status == STATUS_OK)
+		*thread = cap_of(done, results_of(e)[1]);
+	return status;
+}
+_Static_assert(LIBOS_THREAD_PARAMS_DATA_WORDS == 0 && LIBOS_THREAD_PARAMS_POINTERS == 2, "");
+
+static void fill_simple(struct ring *ring, uint32_t cap, uint64_t interface, uint16_t method)
+{
+	uint64_t *words;
+
+	prepare(ring, cap, interface, method, 8, &words);
+	words[0] = 0;
+}
+
+void exo_fill_start(struct ring *ring, uint32_t thread)
+{
+	fill_simple(ring, thread, THREAD_ID, THREAD_START);
+	ring_push(ring);
+}
+
+void exo_queue_start(uint32_t thread)
+{
+	struct ring *ring = current()->ring;
+
+	fill_simple(ring, thread, THREAD_ID, THREAD_START);
+	queue(ring);
+}
+
+void exo_interrupt(uint32_t thread)
+{
+	struct ring *ring = current()->ring;
+
+	fill_simple(ring, thread, THREAD_ID, THREAD_INTERRUPT);
+	(void)call(ring);
+}
+
+void exo_queue_kill(uint32_t process)
+{
+	struct ring *ring = current()->ring;
+
+	fill_simple(ring, process, PROCESS_ID, PROCESS_KILL);
+	queue(ring);
+}
+
+void exo_queue_wait(uint32_t process)
+{
+	struct ring *ring = current()->ring;
+
+	fill_simple(ring, process, PROCESS_ID, PROCESS_WAIT);
+	queue(ring);
+}
+
+void exo_queue_release(uint32_t cap)
+{
+	struct ring *ring = current()->ring;
+	struct ring_sqe *e = ring_next(ring);
+
+	e->op = RING_RELEASE;
+	e->caps_count = 0;
+	e->cap = cap;
+	queue(ring);
+}
+
+_Noreturn void exo_exit(int32_t code)
+{
+	ring_exit(code);
+}
+
+/* Waiting. */
+
+static struct ring_sqe *prepare_word(struct ring *ring, enum ring_op op, const uint32_t *word,
+                                     uint32_t expected)
+{
+	struct ring_sqe *e = ring_next(ring);
+
+	e->op = (uint8_t)op;
+	e->caps_count = 0;
+	e->word = (uintptr_t)word;
+	e->expected = expected;
+	return e;
+}
+
+void exo_park(const uint32_t *word, uint32_t expected, uint64_t timeout)
+{
+	struct ring *ring = current()->ring;
+
+	prepare_word(ring, RING_PARK, word, expected)->timeout = timeout;
+	(void)call(ring);
+}
+
+void exo_queue_wake(const uint32_t *word, uint32_t most)
+{
+	struct ring *ring = current()->ring;
+
+	prepare_word(ring, RING_WAKE, word, most);
+	queue(ring);
+}
+
+/* The machine. */
+
+void exo_console_write(const void *bytes, size_t size)
+{
+	struct ring *ring = current()->ring;
+	const uint8_t *from = bytes;
+
+	(void)exo_flush();
+	while (size > 0) {
+		size_t part = size < CONSOLE_MOST ? size : CONSOLE_MOST;
+		uint64_t words_of_data = (part + 7) / 8;
+		uint64_t *words = (uint64_t *)ring->area;
+		struct ring_sqe *e = ring_next(ring);
+		uint64_t *unused;
+
+		prepare(ring, exo.console, CONSOLE_ID, CONSOLE_WRITE,
+		        (uint32_t)(16 + words_of_data * 8), &unused);
+		e->params = (uintptr_t)words;
+		words[0] = SHAPE(CONSOLE_WRITE_PARAMS);
+		words[1] = (uint64_t)part << 35 | (uint64_t)2 << 32 | 1; /* list of bytes, next word on */
+		words[1 + words_of_data] = 0;
+		memcpy(&words[2], from, part);
+		if (call(ring) != STATUS_OK)
+			return;
+		from += part;
+		size -= part;
+	}
+}
+_Static_assert(CONSOLE_WRITE_PARAMS_DATA_WORDS == 0 && CONSOLE_WRITE_PARAMS_POINTERS == 1, "");
+
+enum status exo_console_read(void *bytes, size_t *size)
+{
+	struct ring *ring = current()->ring;
+	const struct ring_cqe *done;
+	uint64_t *words;
+	size_t most = *size < 256 ? *size : 256;
+	struct ring_sqe *e = prepare(ring, exo.console, CONSOLE_ID, CONSOLE_READ, 16, &words);
+	struct console_read_results_reader reader;
+	struct capnp_data data;
+	enum status status;
+
+	words[0] = SHAPE(CONSOLE_READ_PARAMS);
+	words[1] = most;
+	e->results = (uintptr_t)ring->area + RING_AREA_SIZE / 2;
+	e->results_size = (uint32_t)(most + 32);
+	status = call_for(ring, &done);
+	if (status == STATUS_OK)
+		status = console_read_results_read((const void *)(uintptr_t)e->results,
+		                                   done->results_size, &reader);
+	if (status == STATUS_OK)
+		status = console_read_results_get_data(reader, &data);
+	if (status != STATUS_OK)
+		return status;
+	*size = data.size < most ? data.size : most;
+	memcpy(bytes, data.bytes, *size);
+	return STATUS_OK;
+}
+
+enum status exo_clock(uint64_t *realtime_offset, uint64_t *multiplier, uint32_t *shift,
+                      uint64_t *base)
+{
+	struct ring *ring = current()->ring;
+	uint64_t *words;
+	struct ring_sqe *e = prepare(ring, exo.timer, TIMER_ID, TIMER_NOW, 8, &words);
+	enum status status;
+
+	words[0] = 0;
+	with_results(e);
+	status = call(ring);
+	if (status != STATUS_OK)
+		return status;
+	*realtime_offset = results_of(e)[2];
+
+	e = prepare(ring, exo.timer, TIMER_ID, TIMER_SCALE, 8, &words);
+	words[0] = 0;
+	with_results(e);
+	status = call(ring);
+	if (status != STATUS_OK)
+		return status;
+	*multiplier = results_of(e)[1];
+	*shift = (uint32_t)results_of(e)[2];
+	*base = results_of(e)[3];
+	return STATUS_OK;
+}
+
+_Noreturn void exo_power_off(uint32_t status)
+{
+	struct ring *ring = current()->ring;
+	uint64_t *words;
+
+	prepare(ring, exo.power, POWER_ID, POWER_OFF, 16, &words);
+	words[0] = SHAPE(POWER_OFF_PARAMS);
+	words[1] = status;
+	(void)call(ring);
+	exo_exit((int32_t)status);
+}

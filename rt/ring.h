@@ -1,0 +1,101 @@
+/* ring.h: a thread's side of its ring (abi/ring.h), for native programs and
+ * modules alike.
+ *
+ * ring_call() and its kin are synchronous: when they return, both queues are
+ * empty again. A caller in a hurry fills entries in place with ring_next(),
+ * ring_push(), enters once with ring_run() and reads the completions with
+ * ring_done(). Nothing here allocates, and a ring is used by its own thread
+ * only, so nothing here locks. */
+#pragma once
+
+#include "abi/ring.h"
+#include "abi/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One CALL. In: what is asked. Out: `results_size` bytes came, and `caps` are
+ * the ids of the capabilities that came beside them (0: none). */
+struct ring_call {
+	uint32_t cap;
+	uint16_t method;
+	uint64_t interface;
+	const void *params;    /* 8-aligned; best inside ring->area */
+	uint32_t params_size;
+	uint32_t results_size; /* in: room at `results` */
+	void *results;         /* 8-aligned; NULL: not wanted */
+	uint32_t caps_count;   /* in: how many of `caps` travel */
+	uint32_t caps[RING_CAPS];
+};
+
+/* The status of the call itself, or why it could not be made. */
+MUST_CHECK enum status ring_call(struct ring *ring, struct ring_call *call);
+
+/* Drops a capability. */
+MUST_CHECK enum status ring_release(struct ring *ring, uint32_t cap);
+
+/* Waits while *word is `expected`, `timeout` nanoseconds at most: OK when
+ * woken, AGAIN if the word had already changed, TIMEOUT, INTERRUPTED. */
+MUST_CHECK enum status ring_park(struct ring *ring, const uint32_t *word, uint32_t expected,
+                                 uint64_t timeout);
+
+/* Wakes up to `most` threads parked at `word`. */
+MUST_CHECK enum status ring_wake(struct ring *ring, const uint32_t *word, uint32_t most);
+
+/* Ends the calling thread. */
+_Noreturn void ring_exit(int32_t code);
+
+/* The raw system call. */
+static inline enum status ring_enter(uint64_t min_complete, uint64_t timeout)
+{
+	uint64_t rax = SYS_CAP_ENTER;
+	__asm__ volatile("syscall"
+	                 : "+a"(rax), "+D"(min_complete), "+S"(timeout)
+	                 :
+	                 : "rcx", "rdx", "r8", "r9", "r10", "r11", "memory");
+	return (enum status)rax;
+}
+
+/* The calling thread's ring, as the exokernel tells it. */
+static inline struct ring *ring_self(void)
+{
+	uint64_t rax = SYS_CAP_ENTER, rdi = 0, rsi = 0;
+	struct ring *ring;
+	__asm__ volatile("syscall"
+	                 : "+a"(rax), "+D"(rdi), "+S"(rsi), "=d"(ring)
+	                 :
+	                 : "rcx", "r8", "r9", "r10", "r11", "memory");
+	return ring;
+}
+
+/* The entry to fill next; its bytes are whatever they were last. There is one
+ * if fewer than RING_SQ_ENTRIES were pushed since the last ring_run(). */
+static inline struct ring_sqe *ring_next(struct ring *ring)
+{
+	return &ring->sq[ring->sq_tail % RING_SQ_ENTRIES];
+}
+
+/* Hands the entry over. x86 keeps stores in order; the compiler must too. */
+static inline void ring_push(struct ring *ring)
+{
+	__asm__ volatile("" ::: "memory");
+	ring->sq_tail++;
+}
+
+/* Submits all that was pushed and waits for `count` completions. */
+MUST_CHECK static inline enum status ring_run(struct ring *ring, uint32_t count)
+{
+	(void)ring;
+	return ring_enter(count, RING_FOREVER);
+}
+
+/* The next completion, consumed; good until the next entry is pushed. NULL if
+ * there is none. */
+static inline const struct ring_cqe *ring_done(struct ring *ring)
+{
+	uint32_t head = ring->cq_head;
+	if (head == *(volatile uint32_t *)&ring->cq_tail)
+		return NULL;
+	ring->cq_head = head + 1;
+	return &ring->cq[head % RING_CQ_ENTRIES];
+}

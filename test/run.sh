@@ -1,0 +1,199 @@
+#!/bin/bash
+# run.sh: runs what `./tess test` has built, and counts. Every test says `ok NAME`
+# or `not ok NAME` and, if it failed, what came out; the last line is
+# `N passed, N failed`. A test is
+#
+#   host   one case of a *_test.c (cmocka), or a whole *_test.sh
+#   fuzz   one *_fuzz.c that survived so many inputs
+#   boot   one case of a test/boot/*.test at one number of processors
+#          (test/boot/README.md has the format), or a whole test/boot/*.sh
+#
+# As many run at once as there are processors.
+set -euo pipefail
+
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+build=${BUILD:-$root/build}
+export CAPNPC_TESS=$build/host/capnpc-tess
+readonly default_budget=30
+cd "$root"
+
+# shellcheck disable=SC1091
+. test/boot/case.sh
+
+# -- jobs ---------------------------------------------------------------------
+# A job is a function and its arguments; it prints test lines.
+
+# indent FILE: the end of a failed test's output.
+indent() {
+	tail -n 40 "$1" | sed 's/^/    /'
+}
+
+# report NAME STATUS FILE
+report() {
+	if (($2 == 0)); then
+		printf 'ok %s\n' "$1"
+	else
+		printf 'not ok %s\n' "$1"
+		indent "$3"
+	fi
+}
+
+# A test that tells cases apart speaks TAP. One that fails in none of them has
+# died, and counts as failed itself.
+host_job() {
+	local program=$1 name=$2 out=$3.out status=0 failed
+
+	CMOCKA_MESSAGE_OUTPUT=TAP UBSAN_OPTIONS=print_stacktrace=1 BUILD=$build \
+		timeout 300 "$program" > "$out" 2>&1 < /dev/null || status=$?
+	if ! grep -qE '^(not )?ok [0-9]' "$out"; then
+		report "$name" $status "$out"
+		return
+	fi
+	sed -nE "s|^((not )?ok) [0-9]+ -? ?(.*)|\1 $name: \3|p" "$out"
+	failed=$(grep -cE '^not ok [0-9]' "$out" || true)
+	if ((status != 0 && failed == 0)); then
+		report "$name: ended with status $status" 1 "$out"
+	elif ((failed)); then
+		indent "$out"
+	fi
+}
+
+fuzz_job() {
+	local program=$1 name=$2 out=$3.out status=0
+	local corpus=$build/fuzz/corpus/$name
+	local -a seeds=()
+
+	mkdir -p "$corpus"
+	[[ -d test/seeds/$name ]] && seeds=("test/seeds/$name")
+	"$program" -runs="$runs" -timeout=20 -artifact_prefix="$build/fuzz/" \
+		"$corpus" "${seeds[@]}" > "$out" 2>&1 < /dev/null || status=$?
+	report "$name: $runs inputs" $status "$out"
+}
+
+script_job() {
+	local out=$3.out status=0
+
+	BUILD=$build timeout 300 "$1" > "$out" 2>&1 < /dev/null || status=$?
+	report "$2" $status "$out"
+}
+
+# -- which --------------------------------------------------------------------
+
+wanted() {
+	local pattern
+
+	((${#patterns[@]})) || return 0
+	for pattern in "${patterns[@]}"; do
+		[[ $1 == *$pattern* ]] && return 0
+	done
+	return 1
+}
+
+# plan FUNCTION PROGRAM NAME [ARGUMENT]...
+plan() {
+	wanted "$3" || return 0
+	jobs+=("$(printf '%q ' "$@")")
+}
+
+plan_host() {
+	local source name
+
+	while read -r source; do
+		name=${source%.c}
+		plan host_job "$build/test/$name" "${name%_test}"
+	done < <(find core lib os tools test/sim -name '*_test.c' 2> /dev/null | LC_ALL=C sort)
+	while read -r source; do
+		plan script_job "$source" "${source%_test.sh}"
+	done < <(find core lib tools -name '*_test.sh' 2> /dev/null | LC_ALL=C sort)
+}
+
+plan_fuzz() {
+	local source name
+
+	while read -r source; do
+		name=${source%.c}
+		plan fuzz_job "$build/fuzz/$name" "$name"
+	done < <(find core lib -name '*_fuzz.c' 2> /dev/null | LC_ALL=C sort)
+}
+
+plan_boot() {
+	local file index case cpus
+
+	for file in test/boot/*.test; do
+		[[ -e $file ]] || continue
+		index=0
+		while IFS='|' read -r case cpus; do
+			for n in $cpus; do
+				plan boot_job "$file" "boot/$(basename "$file" .test): $case (--smp $n)" $index "$n"
+			done
+			index=$((index + 1))
+		done < <(boot_cases "$file")
+	done
+	for file in test/boot/*_test.sh; do
+		[[ -e $file ]] && plan script_job "$file" "boot/$(basename "$file" _test.sh)"
+	done
+	return 0
+}
+
+# -- running ------------------------------------------------------------------
+
+declare -A running=()
+
+finish_one() {
+	local pid status=0
+
+	wait -n -p pid "${!running[@]}" || status=$?
+	((status == 0)) || printf 'not ok %s (the runner itself failed)\n' "${running[$pid]}" \
+		>> "${running[$pid]}"
+	cat "${running[$pid]}"
+	cat "${running[$pid]}" >> "$scratch/all"
+	unset "running[$pid]"
+}
+
+# Arguments of a job: program, name, scratch path, and what else it was planned with.
+start() {
+	local slot=$1 function program name
+	local -a words rest
+
+	eval "words=($2)"
+	function=${words[0]} program=${words[1]} name=${words[2]} rest=("${words[@]:3}")
+	"$function" "$program" "$name" "$scratch/$slot" "${rest[@]}" > "$scratch/$slot" 2>&1 &
+	running[$!]=$scratch/$slot
+}
+
+main() {
+	local job slot=0 passed failed kinds=()
+
+	patterns=() jobs=() runs=100000
+	while (($#)); do
+		case $1 in
+		--host | --fuzz | --boot) kinds+=("${1#--}") ;;
+		--runs) runs=${2:?}; shift ;;
+		-*) echo "run.sh: $1: no such option" >&2; exit 2 ;;
+		*) patterns+=("$1") ;;
+		esac
+		shift
+	done
+	((${#kinds[@]})) || kinds=(host fuzz boot)
+	scratch=$build/test/run.$$
+	mkdir -p "$scratch"
+	trap 'rm -rf "$scratch"' EXIT
+	: > "$scratch/all"
+
+	for kind in "${kinds[@]}"; do
+		"plan_$kind"
+	done
+	for job in "${jobs[@]}"; do
+		((${#running[@]} < $(nproc))) || finish_one
+		start $((slot += 1)) "$job"
+	done
+	while ((${#running[@]})); do finish_one; done
+
+	passed=$(grep -c '^ok ' "$scratch/all" || true)
+	failed=$(grep -c '^not ok ' "$scratch/all" || true)
+	((passed + failed)) || failed=1
+	printf '%d passed, %d failed\n' "$passed" "$failed"
+	((failed == 0))
+}
+
+main "$@"
