@@ -33,6 +33,7 @@ struct call {
 	struct object *out[RING_CAPS]; /* what travels back; one reference each */
 	struct uaddr results_address;
 	uint32_t results_size;
+	const char *reason; /* why it is refused, for people; see call_refuse */
 };
 
 struct object_type {
@@ -57,6 +58,15 @@ static inline void object_drop(struct object *o)
 	KASSERT(o->refs > 0);
 	if (--o->refs == 0)
 		o->type->destroy(o);
+}
+
+/* Refuses: `reason` goes to the caller in an Exception. A method may also return
+ * a bare status; the exception then has no words. */
+static inline enum status MUST_CHECK call_refuse(struct call *call, enum status status,
+                                                 const char *reason)
+{
+	call->reason = reason;
+	return status;
 }
 
 /* The capability that params' pointer names, if it is of that type; else NULL. */

@@ -5,6 +5,7 @@
  * has a place, counting those still to come. */
 #include "kernel/ring.h"
 
+#include "abi/exception.capnp.h"
 #include "kernel/arch/x86_64/clock.h"
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/domain.h"
@@ -123,7 +124,7 @@ static void answer(const struct thread *t, unsigned kind, struct uaddr address,
 		status = STATUS_TOO_SMALL;
 	else
 		status = copy_out(t, kind, address.v, message, size);
-	cqe->status = status;
+	cqe->status = (uint16_t)status;
 	cqe->results_size = status ? 0 : size;
 }
 
@@ -159,7 +160,7 @@ void pending_free(struct pending *p)
 void pending_answer(struct pending *p, enum status status, const void *message,
                     uint32_t size)
 {
-	struct ring_cqe cqe = {.user_data = p->user_data, .status = status};
+	struct ring_cqe cqe = {.user_data = p->user_data, .status = (uint16_t)status};
 	struct thread *t = p->thread;
 	unsigned kind = p->ring;
 
@@ -240,6 +241,19 @@ static void drop_answer(struct call *call)
 	call->out_count = 0;
 }
 
+/* The object's own refusal: an Exception in place of results. */
+static void answer_refusal(struct call *call, enum status status, struct ring_cqe *cqe)
+{
+	struct capnp_builder *b = &call->results;
+
+	cqe->flags |= RING_EXCEPTION;
+	capnp_builder_start(b, this_cpu->answer, RING_MESSAGE_MAX);
+	exception_set_reason(exception_build(b), capnp_text_from(call->reason ? call->reason : ""));
+	answer(call->thread, call->ring, call->results_address, call->results_size,
+	       this_cpu->answer, (uint32_t)capnp_builder_size(b), cqe);
+	cqe->status = (uint16_t)status;
+}
+
 static enum status serve_call(struct thread *t, unsigned kind, const struct ring_sqe *sqe,
                               struct ring_cqe *cqe)
 {
@@ -256,6 +270,7 @@ static enum status serve_call(struct thread *t, unsigned kind, const struct ring
 	call.results_address = (struct uaddr){sqe->results};
 	call.results_size = sqe->results_size;
 	call.out_count = 0;
+	call.reason = NULL;
 	status = decode_call(&call, sqe, &target);
 	if (!status)
 		status = domain_reserve(call.domain, RING_CAPS);
@@ -271,6 +286,7 @@ static enum status serve_call(struct thread *t, unsigned kind, const struct ring
 		status = call.results.status;
 	if (status) {
 		drop_answer(&call);
+		answer_refusal(&call, status, cqe);
 		return status;
 	}
 	insert_answer(&call, cqe);
@@ -348,7 +364,7 @@ static bool consume(struct thread *t, unsigned kind, uint32_t tail)
 			return false;
 		if (status == CALL_PENDING)
 			continue;
-		cqe.status = status;
+		cqe.status = (uint16_t)status;
 		post(t, kind, &cqe);
 	}
 	return true;

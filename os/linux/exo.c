@@ -61,7 +61,7 @@ prepare(struct ring *ring, uint32_t cap, uint64_t interface, uint16_t method, ui
 	struct ring_sqe *e = &ring->sq[index];
 
 	e->op = RING_CALL;
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->method = method;
 	e->cap = cap;
 	e->interface = interface;
@@ -456,7 +456,7 @@ void exo_queue_release(uint32_t cap)
 	struct ring_sqe *e = ring_next(ring);
 
 	e->op = RING_RELEASE;
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->cap = cap;
 	queue(ring);
 }
@@ -474,7 +474,7 @@ static struct ring_sqe *prepare_word(struct ring *ring, enum ring_op op, const u
 	struct ring_sqe *e = ring_next(ring);
 
 	e->op = (uint8_t)op;
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->word = (uintptr_t)word;
 	e->expected = expected;
 	return e;

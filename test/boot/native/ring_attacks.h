@@ -144,7 +144,7 @@ static void harmless(struct garbage *g, struct ring_sqe *e)
 	};
 	uint64_t i = below(g, sizeof calls / sizeof calls[0]);
 	e->op = RING_CALL;
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->cap = calls[i].cap;
 	e->interface = calls[i].interface;
 	e->method = calls[i].method;
@@ -187,7 +187,7 @@ static uint32_t wrong_method(struct garbage *g, struct ring_sqe *e)
 	e->cap = known.cap;
 	e->interface = known.interface;
 	e->method = (uint16_t)(known.methods + below(g, 65536 - known.methods));
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->params_size = 0;
 	e->results_size = 0;
 	return MAY(STATUS_NO_METHOD);
@@ -226,14 +226,14 @@ static uint32_t short_results(struct garbage *g, struct ring_sqe *e)
 static uint32_t too_many_caps(struct garbage *g, struct ring_sqe *e)
 {
 	harmless(g, e);
-	e->caps_count = (uint8_t)(RING_CAPS + 1 + below(g, 255 - RING_CAPS));
+	e->caps_how = (uint8_t)(RING_CAPS + 1 + below(g, 3));
 	return MAY(STATUS_INVALID);
 }
 
 static uint32_t dead_caps(struct garbage *g, struct ring_sqe *e)
 {
 	harmless(g, e);
-	e->caps_count = (uint8_t)(1 + below(g, RING_CAPS));
+	e->caps_how = (uint8_t)(1 + below(g, RING_CAPS));
 	for (uint32_t i = 0; i < RING_CAPS; i++)
 		e->caps[i] = dead_id(g);
 	return MAY(STATUS_NO_CAP);
@@ -263,7 +263,7 @@ static struct capnp_builder params_for(struct garbage *g, struct ring_sqe *e, ui
 	e->cap = cap;
 	e->interface = interface;
 	e->method = method;
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->params = (uintptr_t)g->message;
 	e->results = (uintptr_t)g->results;
 	e->results_size = sizeof g->results;
@@ -313,7 +313,7 @@ static uint32_t outside_space(struct garbage *g, struct ring_sqe *e)
 	uint64_t pages = below(g, 2) ? 1 + below(g, 3) : next(g);
 	struct capnp_builder b = params_for(g, e, g->space, ADDRESS_SPACE_ID,
 	                                    below(g, 2) ? ADDRESS_SPACE_MAP : ADDRESS_SPACE_FRESH);
-	e->caps_count = 1;
+	e->caps_how = 1;
 	e->caps[0] = g->object;
 	if (e->method == ADDRESS_SPACE_FRESH) {
 		struct address_space_fresh_params_builder fresh = address_space_fresh_params_build(&b);
