@@ -15,6 +15,7 @@
 #include "kernel/console.h"
 #include "kernel/domain.h"
 #include "kernel/libos.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
