@@ -275,6 +275,11 @@ void ledger_close(struct ledger *ledger)
 	settle(ledger);
 }
 
+bool ledger_is_closed(const struct ledger *ledger)
+{
+	return ledger_closed[ledger->id];
+}
+
 void ledger_return(struct ledger *ledger, uint64_t bytes)
 {
 	KASSERT(ledger->used >= bytes);

@@ -53,5 +53,6 @@ struct ledger *ledger_create(struct ledger *parent, uint64_t limit);
 /* No new charges: what it had left goes back to its parent. The ledger ends when
  * its last charge has been credited. */
 void ledger_close(struct ledger *ledger);
+bool ledger_is_closed(const struct ledger *ledger);
 /* What block and page functions use: credits, and ends a closed ledger. */
 void ledger_return(struct ledger *ledger, uint64_t bytes);

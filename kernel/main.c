@@ -14,6 +14,7 @@
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/console.h"
 #include "kernel/domain.h"
+#include "kernel/ledger.h"
 #include "kernel/libos.h"
 #include "kernel/lock.h"
 #include "kernel/log.h"
@@ -91,6 +92,7 @@ static struct libos *register_none(void)
 	grant(none, "console", console_object());
 	grant(none, "timer", timer_object());
 	grant(none, "memory", memory_pool_create(none->domain->ledger));
+	grant(none, "ledger", ledger_object_create(none->domain->ledger));
 	grant(none, "power", power_object());
 	grant(none, "libos", libos_table_object());
 	return none;
