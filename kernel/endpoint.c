@@ -151,9 +151,9 @@ static uint64_t token_of(const struct thread *t, unsigned slot)
 	return (uint64_t)t->served[slot].use * RING_SERVED + slot;
 }
 
-/* The header and the params. FAULT, with *fault, or TOO_SMALL. */
+/* The header and the params. TOO_SMALL, or FAULT: *callers tells whose. */
 static enum status copy_call(const struct pending *c, const struct pending *r, unsigned caps,
-                             const struct thread **fault)
+                             bool *callers)
 {
 	struct ring_received header = {
 		.token = token_of(r->thread, r->receive.slot),
@@ -168,10 +168,10 @@ static enum status copy_call(const struct pending *c, const struct pending *r, u
 
 	if (sizeof(header) + c->call.params_size > r->results_size)
 		return STATUS_TOO_SMALL;
-	*fault = r->thread;
+	*callers = false;
 	if (reach_out(r->thread, r->ring, r->results_address.v, &header, sizeof(header)))
 		return STATUS_FAULT;
-	return reach_across(to, from, c->call.params_size, fault);
+	return reach_across(to, from, c->call.params_size, callers);
 }
 
 /* The oldest receiver gets the call. Either may turn out to be unable to: it is
@@ -181,13 +181,13 @@ static void deliver(struct pending *c, struct pending *r)
 	struct thread *server = r->thread;
 	struct transfer *x = c->call.transfer;
 	unsigned slot = r->receive.slot;
-	const struct thread *fault = NULL;
 	struct ring_cqe cqe = {0};
+	bool callers = true;
 	enum status status;
 
 	server->served[slot].use++;
-	status = copy_call(c, r, x ? x->count : 0, &fault);
-	if (status == STATUS_FAULT && fault == server) {
+	status = copy_call(c, r, x ? x->count : 0, &callers);
+	if (status == STATUS_FAULT && !callers) {
 		fail_receive(r, STATUS_FAULT);
 		return;
 	}
@@ -380,15 +380,15 @@ static enum status copy_answer(const struct thread *t, unsigned ring, const stru
 {
 	struct reached to = {c->thread, c->ring, c->results_address.v};
 	struct reached from = {t, ring, sqe->params};
-	const struct thread *fault;
 	enum status status = STATUS_OK;
+	bool own;
 
 	if (c->results_size == 0 || sqe->params_size == 0)
 		return STATUS_OK;
 	if (sqe->params_size > c->results_size)
 		status = STATUS_TOO_SMALL;
-	else if (reach_across(to, from, sqe->params_size, &fault)) {
-		if (fault == t)
+	else if (reach_across(to, from, sqe->params_size, &own)) {
+		if (own)
 			return STATUS_FAULT;
 		status = STATUS_FAULT;
 	}

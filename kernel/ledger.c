@@ -6,7 +6,9 @@
 #include "kernel/ledger.h"
 
 #include "abi/ledger.capnp.h"
+#include "kernel/endpoint.h"
 #include "kernel/memobject.h"
+#include "kernel/notification.h"
 
 static struct ledger_object *create(struct ledger *ledger, struct ledger *payer, bool owner)
 {
@@ -111,6 +113,28 @@ static enum status call_memory(struct ledger *l, struct call *call)
 	return STATUS_OK;
 }
 
+static enum status call_endpoint(struct ledger *l, struct call *call)
+{
+	struct object *o = endpoint_create(l);
+
+	if (!o)
+		return STATUS_NO_MEMORY;
+	ledger_endpoint_results_set_endpoint(ledger_endpoint_results_build(&call->results),
+	                                     call_answer_cap(call, o));
+	return STATUS_OK;
+}
+
+static enum status call_notification(struct ledger *l, struct call *call)
+{
+	struct object *o = notification_create(l);
+
+	if (!o)
+		return STATUS_NO_MEMORY;
+	ledger_notification_results_set_notification(
+		ledger_notification_results_build(&call->results), call_answer_cap(call, o));
+	return STATUS_OK;
+}
+
 static enum status ledger_call(struct object *o, struct call *call)
 {
 	struct ledger *l = ((struct ledger_object *)o)->ledger;
@@ -126,6 +150,10 @@ static enum status ledger_call(struct object *o, struct call *call)
 		return call_reclaim(l, call);
 	case LEDGER_MEMORY:
 		return call_memory(l, call);
+	case LEDGER_ENDPOINT:
+		return call_endpoint(l, call);
+	case LEDGER_NOTIFICATION:
+		return call_notification(l, call);
 	default:
 		return STATUS_NO_METHOD;
 	}

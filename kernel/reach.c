@@ -78,7 +78,7 @@ enum status reach_probe(const struct thread *t, unsigned ring, uint64_t address,
 }
 
 enum status reach_across(struct reached to, struct reached from, size_t size,
-                         const struct thread **fault)
+                         bool *source)
 {
 	while (size > 0) {
 		size_t there, here;
@@ -86,7 +86,7 @@ enum status reach_across(struct reached to, struct reached from, size_t size,
 		const void *in = reach(from.thread, from.ring, from.address, false, &here);
 
 		if (!out || !in) {
-			*fault = out ? from.thread : to.thread;
+			*source = !in;
 			return STATUS_FAULT;
 		}
 		here = least(size, least(here, there));

@@ -20,12 +20,12 @@ enum status reach_out(const struct thread *t, unsigned ring, uint64_t address, c
 enum status reach_probe(const struct thread *t, unsigned ring, uint64_t address,
                         size_t size) MUST_CHECK;
 
-/* From one thread's memory to another's. *fault: which of the two could not be
- * reached, if the status is FAULT. */
+/* From one thread's memory to another's. FAULT: *source tells which of the two
+ * could not be reached. */
 struct reached {
 	const struct thread *thread;
 	unsigned ring;
 	uint64_t address;
 };
 enum status reach_across(struct reached to, struct reached from, size_t size,
-                         const struct thread **fault) MUST_CHECK;
+                         bool *source) MUST_CHECK;
