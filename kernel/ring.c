@@ -12,6 +12,7 @@
 #include "kernel/panic.h"
 #include "kernel/park.h"
 #include "kernel/process.h"
+#include "kernel/revoker.h"
 #include "kernel/sched.h"
 #include "kernel/space.h"
 #include "kernel/string.h"
@@ -200,6 +201,7 @@ static enum status decode_call(struct call *call, const struct ring_sqe *sqe,
                                struct object **target)
 {
 	struct cpu *cpu = this_cpu;
+	struct object *end;
 	enum status status;
 
 	if (!call->domain)
@@ -207,7 +209,10 @@ static enum status decode_call(struct call *call, const struct ring_sqe *sqe,
 	*target = captable_lookup(&call->domain->table, sqe->cap);
 	if (!*target)
 		return STATUS_NO_CAP;
-	if ((*target)->type->interface != sqe->interface)
+	end = object_resolve(*target);
+	if (!end)
+		return STATUS_GONE;
+	if (end->type->interface != sqe->interface)
 		return STATUS_NO_METHOD;
 	if (sqe->params_size > RING_MESSAGE_MAX || sqe->caps_count > RING_CAPS)
 		return STATUS_INVALID;
@@ -215,6 +220,8 @@ static enum status decode_call(struct call *call, const struct ring_sqe *sqe,
 		call->caps[i] = captable_lookup(&call->domain->table, sqe->caps[i]);
 		if (!call->caps[i])
 			return STATUS_NO_CAP;
+		if (!object_resolve(call->caps[i]))
+			return STATUS_GONE;
 	}
 	call->caps_count = sqe->caps_count;
 	status = copy_in(call->thread, call->ring, cpu->message, sqe->params, sqe->params_size);

@@ -10,6 +10,7 @@
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
+#include "kernel/revoker.h"
 #include "kernel/space.h"
 
 enum { INTERRUPT_RETRY_NS = 1000000 };
@@ -254,6 +255,7 @@ _Noreturn static void resume(struct thread *t)
 void sched_leave(void)
 {
 	for (;;) {
+		revoker_reap();
 		thread_reap();
 		if (current_goes_on()) {
 			if (this_cpu->current->interrupted)
