@@ -7,6 +7,7 @@
 #include "kernel/endpoint.h"
 #include "kernel/panic.h"
 #include "kernel/reach.h"
+#include "kernel/revoker.h"
 #include "kernel/ring.h"
 #include "kernel/transfer.h"
 
@@ -93,8 +94,13 @@ static enum status invoke_with_caps(struct call *call, struct object *target,
 {
 	enum status status;
 
-	for (unsigned i = 0; i < x->count; i++)
+	for (unsigned i = 0; i < x->count; i++) {
 		call->caps[i] = x->caps[i].object;
+		if (!object_resolve(call->caps[i])) {
+			transfer_undo(x);
+			return call_refuse(call, STATUS_GONE, "a capability was revoked");
+		}
+	}
 	call->caps_count = x->count;
 	status = invoke(call, target);
 	if (status == STATUS_OK || status == CALL_PENDING)
@@ -108,7 +114,7 @@ enum status call_serve(struct thread *t, unsigned ring, const struct ring_sqe *s
                        struct ring_cqe *cqe)
 {
 	struct call call;
-	struct object *target;
+	struct object *target, *end;
 	struct transfer x;
 	enum status status;
 
@@ -127,9 +133,12 @@ enum status call_serve(struct thread *t, unsigned ring, const struct ring_sqe *s
 	target = captable_lookup(&call.domain->table, sqe->cap);
 	if (!target)
 		return STATUS_NO_CAP;
-	if (target->type == &facet_type)
-		return facet_call((struct facet *)target, &call, sqe);
-	if (target->type->interface != sqe->interface)
+	end = object_resolve(target);
+	if (!end)
+		return STATUS_GONE;
+	if (end->type == &facet_type)
+		return facet_call((struct facet *)end, &call, sqe);
+	if (end->type->interface != sqe->interface)
 		return STATUS_NO_METHOD;
 	status = read_params(&call, sqe);
 	if (!status)

@@ -6,6 +6,7 @@
 #include "kernel/domain.h"
 #include "kernel/panic.h"
 #include "kernel/reach.h"
+#include "kernel/revoker.h"
 #include "kernel/ring.h"
 #include "kernel/sched.h"
 #include "kernel/transfer.h"
@@ -321,6 +322,9 @@ static enum status find_endpoint(const struct domain *d, uint32_t cap, struct en
 
 	if (!o)
 		return STATUS_NO_CAP;
+	o = object_resolve(o);
+	if (!o)
+		return STATUS_GONE;
 	if (o->type != &endpoint_type)
 		return STATUS_NO_METHOD;
 	*out = (struct endpoint *)o;

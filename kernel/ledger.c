@@ -9,6 +9,7 @@
 #include "kernel/endpoint.h"
 #include "kernel/memobject.h"
 #include "kernel/notification.h"
+#include "kernel/revoker.h"
 
 static struct ledger_object *create(struct ledger *ledger, struct ledger *payer, bool owner)
 {
@@ -135,6 +136,17 @@ static enum status call_notification(struct ledger *l, struct call *call)
 	return STATUS_OK;
 }
 
+static enum status call_revoker(struct ledger *l, struct call *call)
+{
+	struct object *revoker = revoker_create(l);
+
+	if (!revoker)
+		return STATUS_NO_MEMORY;
+	ledger_revoker_results_set_revoker(ledger_revoker_results_build(&call->results),
+	                                   call_answer_cap(call, revoker));
+	return STATUS_OK;
+}
+
 static enum status ledger_call(struct object *o, struct call *call)
 {
 	struct ledger *l = ((struct ledger_object *)o)->ledger;
@@ -154,6 +166,8 @@ static enum status ledger_call(struct object *o, struct call *call)
 		return call_endpoint(l, call);
 	case LEDGER_NOTIFICATION:
 		return call_notification(l, call);
+	case LEDGER_REVOKER:
+		return call_revoker(l, call);
 	default:
 		return STATUS_NO_METHOD;
 	}

@@ -13,6 +13,7 @@
 #include "kernel/park.h"
 #include "kernel/process.h"
 #include "kernel/reach.h"
+#include "kernel/revoker.h"
 #include "kernel/sched.h"
 
 /* What answered_at says of an entry that has no completion yet. */
@@ -134,6 +135,7 @@ static enum status serve_post(struct thread *t, unsigned ring, const struct ring
 	if (sqe->cap == 0)
 		return ring_post(t, ring, &cqe);
 	o = d ? captable_lookup(&d->table, sqe->cap) : NULL;
+	o = o ? object_resolve(o) : NULL;
 	if (!o || o->type != &thread_type)
 		return STATUS_NO_CAP;
 	t = (struct thread *)((char *)o - offsetof(struct thread, object));

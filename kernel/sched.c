@@ -11,6 +11,7 @@
 #include "kernel/lock.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
+#include "kernel/revoker.h"
 #include "kernel/space.h"
 
 enum { INTERRUPT_RETRY_NS = 1000000 };
@@ -239,6 +240,7 @@ void sched_leave(void)
 {
 	for (;;) {
 		ring_serve_chained();
+		revoker_reap();
 		thread_reap();
 		if (current_goes_on()) {
 			if (this_cpu->current->interrupted)
