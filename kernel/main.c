@@ -21,6 +21,7 @@
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/sched.h"
+#include "kernel/spawner.h"
 #include "kernel/string.h"
 #include "kernel/timer.h"
 
@@ -95,6 +96,8 @@ static struct libos *register_none(void)
 	grant(none, "ledger", ledger_object_create(none->domain->ledger));
 	grant(none, "power", power_object());
 	grant(none, "libos", libos_table_object());
+	grant(none, "spawner", spawner_object());
+	grant(none, "thread", thread_control_object());
 	return none;
 }
 
@@ -126,7 +129,7 @@ static void start_iis(void)
 	if (space_map_frame(process->space, PROGRAM_CAPSET, virt_to_frame(none->domain->capset),
 	                    PTE_PRESENT | PTE_USER | PTE_NX))
 		panic("no memory for the IIS's CapSet");
-	libos_used(none);
+	none->used = true;
 	object_drop(&none->object);
 	object_drop(&process->object);
 	log_line("%lu bytes of memory taken at the IIS's start, bundle excluded",

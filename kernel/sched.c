@@ -150,6 +150,8 @@ static void put_current(void)
 	this_cpu->running = NULL;
 	if (t->state == THREAD_RUNNING && t->dying) {
 		thread_end(t);
+	} else if (t->state == THREAD_RUNNING && t->suspended) {
+		t->state = THREAD_SUSPENDED;
 	} else if (t->state == THREAD_RUNNING) {
 		t->state = THREAD_READY;
 		append(this_cpu->self, t);
@@ -161,7 +163,8 @@ static bool current_goes_on(void)
 {
 	const struct thread *t = this_cpu->current;
 
-	return t && t->state == THREAD_RUNNING && !t->dying && !this_cpu->reschedule;
+	return t && t->state == THREAD_RUNNING && !t->dying && !t->suspended &&
+	       !this_cpu->reschedule;
 }
 
 /* Moves a thread of a busier CPU here. */

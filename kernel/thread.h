@@ -15,6 +15,7 @@ enum thread_state {
 	THREAD_READY,   /* on a run queue */
 	THREAD_RUNNING, /* some CPU's current */
 	THREAD_WAITING, /* in cap_enter */
+	THREAD_SUSPENDED, /* would be ready */
 	THREAD_ENDED,
 };
 
@@ -48,6 +49,7 @@ struct thread {
 	uint8_t cpu;       /* where it runs or ran last */
 	bool dying;        /* ends before it runs again */
 	bool interrupted;  /* Thread.interrupt is to be delivered */
+	bool suspended;    /* is not to run; any state but ENDED */
 	int32_t end_code;
 	uint32_t end_reason;
 
@@ -67,11 +69,17 @@ struct thread {
 	uint8_t fpu[] __attribute__((aligned(64)));
 };
 
-extern const struct object_type thread_type;
+extern const struct object_type thread_type, thread_control_type;
 
 struct thread_start {
-	uint64_t entry, stack, argument, module_stack, ring;
+	uint64_t entry, stack, argument, module_stack, ring, fs_base;
 };
+
+struct thread_start_reader;
+struct thread_start thread_read_start(struct thread_start_reader reader);
+
+/* The capability to "the thread that calls". */
+struct object *thread_control_object(void);
 
 /* A thread in `p`, THREAD_NEW, with one reference, the caller's. If that goes
  * before it was started, it ends. The start's addresses are checked: INVALID. */
