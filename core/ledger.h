@@ -32,17 +32,6 @@ enum status ledger_init_child(struct ledger *l, struct ledger *parent,
 /* Gives the limit back to the parent. Nothing may be charged any more. */
 void ledger_end(struct ledger *l);
 
-/* Moves `bytes` of unused limit from one ledger of a tree to another. What lies
- * between them, up to the nearest ledger above both, passes it on: for those the
- * limit and what is used of it change alike. NO_MEMORY: there is not that much
- * left. Linear in the depth of the tree. */
-enum status ledger_donate(struct ledger *from, struct ledger *to, uint64_t bytes) MUST_CHECK;
-
-/* Takes up to `bytes` of unused limit back from `child`; *moved says how much.
- * DENIED: it is no child of `l`. */
-enum status ledger_reclaim(struct ledger *l, struct ledger *child, uint64_t bytes,
-                           uint64_t *moved) MUST_CHECK;
-
 static inline enum status MUST_CHECK ledger_charge(struct ledger *l, uint64_t bytes)
 {
 	if (bytes > l->limit - l->used)
