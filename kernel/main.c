@@ -16,6 +16,7 @@
 #include "kernel/domain.h"
 #include "kernel/ledger.h"
 #include "kernel/libos.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"

@@ -8,6 +8,7 @@
 #include "kernel/arch/x86_64/tlb.h"
 #include "kernel/arch/x86_64/window.h"
 #include "kernel/arch/x86_64/x86.h"
+#include "kernel/lock.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
 #include "kernel/space.h"
@@ -15,24 +16,6 @@
 enum { INTERRUPT_RETRY_NS = 1000000 };
 
 extern const char gate_resume[], gate_syscall_module[], gate_syscall_native[];
-
-/* Taken by whoever runs: a lock that is handed over in turn stands still whenever
- * a hypervisor has taken the next CPU in line off its processor. */
-static uint32_t locked;
-
-void kernel_lock(void)
-{
-	while (__atomic_exchange_n(&locked, 1, __ATOMIC_ACQUIRE))
-		while (__atomic_load_n(&locked, __ATOMIC_RELAXED)) {
-			tlb_answer(); /* the holder may be waiting for us */
-			pause();
-		}
-}
-
-void kernel_unlock(void)
-{
-	__atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
-}
 
 static void append(struct cpu *cpu, struct thread *t)
 {

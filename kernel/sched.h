@@ -1,7 +1,6 @@
-/* sched.h: which thread runs where, and the kernel lock.
+/* sched.h: which thread runs where.
  *
- * One lock, taken at every entry and dropped at every exit, guards everything
- * in the exokernel that is not one CPU's own. Each CPU has a queue of ready
+ * Each CPU has a queue of ready
  * threads, served in turn; a thread that becomes ready goes to an idle CPU if
  * there is one. The timer runs only when somebody waits for the CPU or a
  * timeout is set. */
@@ -10,9 +9,6 @@
 #include "kernel/thread.h"
 
 enum { SCHED_SLICE_NS = 4000000 };
-
-void kernel_lock(void);
-void kernel_unlock(void);
 
 /* Puts a READY thread on a queue. */
 void sched_enqueue(struct thread *t);
