@@ -75,7 +75,6 @@ void accounts_init(uint64_t memory, uint64_t for_kernel)
 	if (!take_number(&root) || !take_number(&kernel))
 		panic("no numbers for the first ledgers");
 	ledger_init_root(&root.ledger, memory);
-	kernel.depth = 1;
 	if (ledger_charge(&root.ledger, price) ||
 	    ledger_init_child(&kernel.ledger, &root.ledger, for_kernel))
 		panic("no memory for the kernel's reserve");
@@ -92,7 +91,7 @@ struct ledger *ledger_create(struct ledger *parent, uint64_t limit)
 {
 	struct account *a;
 
-	if (account_of(parent)->depth == ACCOUNT_DEPTH_MAX || ledger_charge(parent, price))
+	if (parent->depth == ACCOUNT_DEPTH_MAX || ledger_charge(parent, price))
 		return NULL;
 	a = block_alloc(parent, sizeof(*a));
 	if (!a)
@@ -101,7 +100,6 @@ struct ledger *ledger_create(struct ledger *parent, uint64_t limit)
 		goto no_number;
 	if (ledger_init_child(&a->ledger, parent, limit))
 		goto no_limit;
-	a->depth = account_of(parent)->depth + 1;
 	return &a->ledger;
 
 no_limit:

@@ -21,7 +21,6 @@ struct account {
 	struct blocks blocks;   /* in pages charged to it */
 	uint64_t reserved;      /* bytes: charged, frames still to be taken */
 	uint64_t seen;          /* account_check's */
-	uint16_t depth;         /* the root's: 0 */
 	bool closed;
 };
 _Static_assert(sizeof(struct account) <= 2 * BLOCKS_UNIT, "small: it is paid for");
