@@ -123,7 +123,7 @@ enum status domain_grant(struct domain *d, const char *name, size_t length,
 	if (status)
 		return status;
 	entry = &set->entries[set->count++];
-	*entry = (struct capset_entry){.interface = o->type->interface, .cap = id};
+	*entry = (struct capset_entry){.interface = object_interface(o), .cap = id};
 	memcpy(entry->name, name, length);
 	return STATUS_OK;
 

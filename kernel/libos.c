@@ -7,6 +7,7 @@
 #include "kernel/arch/x86_64/clock.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/arch/x86_64/cpu.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
@@ -447,7 +448,7 @@ static enum status call_become(struct libos *l, struct call *call)
 
 	if (l == old || !l->region || l->processes || p->pids != l->pids || p->thread_count != 1 ||
 	    p->space->module ||
-	    call->ring != RING_PROGRAM || !start_in_region(&start))
+	    t != this_cpu->current || call->ring != RING_PROGRAM || !start_in_region(&start))
 		return STATUS_INVALID;
 	space = space_create(l->domain->ledger, l->region);
 	if (!space)

@@ -221,6 +221,7 @@ static void idle(void)
 	sti_hlt_cli();
 	kernel_lock();
 	this_cpu->idle = false;
+	ring_serve_chained();
 	thread_reap();
 }
 
@@ -237,6 +238,7 @@ _Noreturn static void resume(struct thread *t)
 void sched_leave(void)
 {
 	for (;;) {
+		ring_serve_chained();
 		thread_reap();
 		if (current_goes_on()) {
 			if (this_cpu->current->interrupted)

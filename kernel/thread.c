@@ -7,6 +7,7 @@
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/endpoint.h"
 #include "kernel/libos.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
@@ -182,6 +183,7 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 
 void thread_become(struct thread *t, const struct thread_start *start)
 {
+	endpoint_thread_end(t);
 	pending_cancel_all(t);
 	this_cpu->registers = NULL;
 	set_start(t, start);
@@ -208,6 +210,7 @@ void thread_wake(struct thread *t, enum status status)
 {
 	KASSERT(t->state == THREAD_WAITING);
 	timeout_cancel(&t->wait_timeout);
+	sched_recall(t);
 	t->regs.rax = status;
 	make_ready(t);
 }
@@ -221,6 +224,7 @@ void thread_end(struct thread *t)
 		sched_dequeue(t);
 	timeout_cancel(&t->wait_timeout);
 	t->state = THREAD_ENDED;
+	endpoint_thread_end(t);
 	pending_cancel_all(t);
 	if (this_cpu->registers == t)
 		this_cpu->registers = NULL;

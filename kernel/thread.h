@@ -6,10 +6,9 @@
 #include "abi/ring.h"
 #include "kernel/arch/x86_64/regs.h"
 #include "kernel/object.h"
-#include "kernel/timeout.h"
+#include "kernel/pending.h"
 
 struct process;
-struct pending;
 
 enum thread_state {
 	THREAD_NEW,     /* not started */
@@ -28,6 +27,14 @@ struct thread_ring {
 	uint64_t address;   /* where the thread sees it */
 	uint32_t sq_head;   /* ours; what stands in the page is for the reader */
 	uint32_t cq_tail;
+	uint32_t pending;   /* entries consumed and not answered */
+	uint8_t answered_at[RING_SQ_ENTRIES]; /* where in cq the entry's completion went */
+};
+
+/* A call that a thread has received and not yet answered. */
+struct served {
+	struct pending *call; /* NULL: none, or its caller is gone */
+	uint32_t use;         /* counts the slot's uses: the upper part of the token */
 };
 
 struct thread {
@@ -50,7 +57,12 @@ struct thread {
 	unsigned wait_ring;   /* WAITING: which ring, and for how many completions */
 	uint32_t wait_count;
 	struct timeout wait_timeout;
-	struct pending *pending; /* its calls that are still to be answered */
+	struct pending *pending; /* its entries that are still to be answered */
+	uint8_t own_used;        /* bit i: own[i] is */
+	uint16_t slots_used;     /* bit i: served[i] is kept for a receive or a call */
+	uint16_t slots_open;     /* bit i: served[i] is a call to be answered */
+	struct served served[RING_SERVED];
+	struct pending own[PENDING_OWN];
 
 	uint8_t fpu[] __attribute__((aligned(64)));
 };
