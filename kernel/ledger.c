@@ -96,9 +96,14 @@ static enum status call_reclaim(struct ledger *l, struct call *call)
 	child = other(call, index);
 	if (!child)
 		return call_refuse(call, STATUS_NO_CAP, "no Ledger to take from");
-	status = ledger_reclaim(l, child, ledger_reclaim_params_get_bytes(params), &moved);
+	if (child->parent != l)
+		return call_refuse(call, STATUS_DENIED, "no child of this ledger");
+	moved = ledger_reclaim_params_get_bytes(params);
+	if (moved > ledger_left(child))
+		moved = ledger_left(child);
+	status = ledger_reclaim(child, moved);
 	if (status)
-		return call_refuse(call, status, "no child of this ledger");
+		return status;
 	ledger_reclaim_results_set_bytes(ledger_reclaim_results_build(&call->results), moved);
 	return STATUS_OK;
 }

@@ -289,11 +289,11 @@ static enum status find_image(struct call *call, struct libos_table_load_params_
 
 static uint64_t bytes_for(const struct domain *d, uint64_t pages)
 {
-	uint64_t left = ledger_left(d->ledger);
+	uint64_t room = ledger_room(d->ledger);
 
 	if (pages == 0)
-		return left > LEDGER_SLACK ? left - LEDGER_SLACK : 0;
-	return pages < left >> PAGE_SHIFT ? pages << PAGE_SHIFT : left + 1;
+		return room > LEDGER_SLACK ? room - LEDGER_SLACK : 0;
+	return pages < UINT64_MAX >> PAGE_SHIFT ? pages << PAGE_SHIFT : UINT64_MAX;
 }
 
 static enum status call_load(struct call *call)

@@ -87,7 +87,7 @@ static struct libos *register_none(void)
 {
 	struct libos *none;
 
-	if (libos_register("NONE", 4, kmem_root, page_down(ledger_left(kmem_root)) - PAGE_SIZE,
+	if (libos_register("NONE", 4, kmem_root, page_down(ledger_room(kmem_root)),
 	                   &none))
 		panic("NONE cannot be registered");
 	grant(none, "console", console_object());
