@@ -31,7 +31,6 @@ readonly rows=(
 	"fault_anon        insns       1500 page fault, fresh"
 	"boot_insns        insns   20000000 machine started to the shell's first instruction"
 	"boot_wall_s       s            0.5 QEMU started to the prompt, seconds"
-	"kernel_text_bytes bytes     131072 exokernel text and read-only data, bytes"
 	"boot_memory_bytes bytes    4194304 memory taken at the IIS's start, bytes"
 	"touch_in_order    insns          - memory touched in order, each page"
 	"fault_cow         insns          - page fault, copy on write"
@@ -42,6 +41,17 @@ readonly rows=(
 	"file_read         insns          - open, read 4 KiB, close"
 	"stat_deep         insns          - stat, four components deep"
 	"file_create       insns          - create, write 4 KiB, close, unlink"
+)
+
+# The capability core's: NAME UNIT SEL4 REACH AIM TITLE. SEL4 is what seL4's own
+# suite gives for version 16 (issue 3), not measured here.
+readonly core_rows=(
+	"cap_call          insns      97    250    150 call on an object of the exokernel"
+	"cap_call_batch16  insns       -    110     60 the same, 16 entries a cap_enter, each"
+	"ipc_call          insns     427    600    426 call and return, two address spaces"
+	"ipc_call_4w       insns     476    650    475 the same, 4 words there and back"
+	"cap_copy          insns       -    250    120 a capability with the call, and its release"
+	"kernel_text_bytes bytes   77824 163840 131072 exokernel text and read-only data, bytes"
 )
 
 say() {
@@ -111,6 +121,7 @@ prepare() {
 	write_probe "$scratch/first.cpio"
 	write_probe "$scratch/first.initrd"
 	write_wrapper
+	echo all > "$scratch/all"
 	# For stdin: nothing comes, not even an end, that would interrupt the guest.
 	exec {idle}<> <(:)
 }
@@ -129,6 +140,15 @@ tessera() {
 	first) run+=(--initrd "$scratch/first.initrd") ;;
 	esac
 	"${run[@]}" 2> "$scratch/tessera.$1.$2.log"
+}
+
+# bench/native/caps. Its console says nothing but what is done in UNIT.
+core() {
+	local -a run=(./tess run --built --tcg --mem "$memory" --timeout "$budget"
+		--iis "$build/bench/native/caps" --qemu "-cpu $cpu")
+
+	[[ $1 == insns ]] && run+=(--icount)
+	"${run[@]}" < "$scratch/all" > "$scratch/core.$1" 2> "$scratch/core.$1.log"
 }
 
 # The machine of `tess run`. It ends by panicking for want of PID 1, which with
@@ -177,6 +197,27 @@ take_rows() {
 		"$scratch/$1.rows.$2.log"
 }
 
+# take_core UNIT: from what bench/native/caps.c printed.
+take_core() {
+	local word name ticks ns row
+
+	while read -r word name ticks ns; do
+		[[ $word == row ]] || continue
+		if [[ $ticks == n/a ]]; then
+			say "$name: $ns"
+		elif [[ $1 == insns ]]; then
+			figure[tessera.$name.insns]=$ticks
+		else
+			figure[tessera.$name.wall]=$ns
+		fi
+	done < <(tr -d '\r' < "$scratch/core.$1")
+	for row in "${core_rows[@]}"; do
+		read -r name word _ <<< "$row"
+		[[ $word != insns || ${figure[tessera.$name.$1]:-} ]] ||
+			missing tessera "$name ($1)" "$scratch/core.$1.log"
+	done
+}
+
 # take_first SYSTEM: the TSC that first.S printed, a letter for each nibble.
 take_first() {
 	local letters
@@ -222,6 +263,9 @@ measure_instructions() {
 		linux $what insns <&"$idle" > "$scratch/linux.$what.insns" || true
 		wait $! || true
 	done
+	say "counting instructions: the capability core"
+	core insns || true
+	take_core insns
 	for system in linux tessera; do
 		take_rows $system insns
 		take_first $system
@@ -231,6 +275,9 @@ measure_instructions() {
 measure_wall() {
 	local system run
 
+	say "wall time: the capability core"
+	core wall || true
+	take_core wall
 	for system in tessera linux; do
 		say "wall time, ${system^}: rows"
 		$system rows wall <&"$idle" > "$scratch/$system.rows.wall" || true
@@ -284,12 +331,35 @@ print_row() {
 		"$(group "${figure[linux.$name.wall]:-}")"
 }
 
+# verdict VALUE REACH AIM: on stdout.
+verdict() {
+	awk -v value="$1" -v reach="$2" -v aim="$3" 'BEGIN {
+		print value <= aim ? "at aim" : value <= reach ? "reached" : "missed" }'
+}
+
+readonly core_line='%-50s %12s %14s %12s %12s %-8s %14s\n'
+
+print_core_row() {
+	local name unit sel4 reach aim title value
+
+	read -r name unit sel4 reach aim title <<< "$1"
+	value=${figure[tessera.$name.$unit]:-}
+	# shellcheck disable=SC2059
+	printf "$core_line" "$title" "$(group "$value")" "$(group "$sel4")" "$(group "$reach")" \
+		"$(group "$aim")" "$([[ ! $value ]] || verdict "$value" "$reach" "$aim")" \
+		"$(group "${figure[tessera.$name.wall]:-}")"
+}
+
 print_table() {
 	local row
 
 	# shellcheck disable=SC2059
 	printf "\n$line" '' Tessera Linux ratio 'at most' '' 'Tessera, ns' 'Linux, ns'
 	for row in "${rows[@]}"; do print_row "$row"; done
+	# shellcheck disable=SC2059
+	printf "\n$core_line" 'Capability core' Tessera 'seL4 16 *' reach aim '' 'Tessera, ns'
+	for row in "${core_rows[@]}"; do print_core_row "$row"; done
+	printf '%s\n' '* measured elsewhere, by its own suite'
 	printf '\n%s\n' "Instructions, but where a unit is named; ratio: Linux's to Tessera's; ns: wall time, QEMU's TCG."
 }
 
@@ -303,14 +373,20 @@ json_system() {
 }
 
 print_json() {
-	local row name unit target separator='{'
+	local row name unit target sel4 aim separator='{'
 
 	for row in "${rows[@]}"; do
 		read -r name unit target _ <<< "$row"
-		printf '%s\n  "%s": {%s, "unit": "%s", "target": %s, "peer": {%s}}' "$separator" \
-			"$name" "$(json_system tessera "$name" "$unit")" "$unit" "${target/#-/null}" \
-			"$(json_system linux "$name" "$unit")"
+		printf '%s\n  "%s": {%s, "unit": "%s", "target": %s, "peer": {"name": "Linux", %s}}' \
+			"$separator" "$name" "$(json_system tessera "$name" "$unit")" "$unit" \
+			"${target/#-/null}" "$(json_system linux "$name" "$unit")"
 		separator=,
+	done
+	for row in "${core_rows[@]}"; do
+		read -r name unit sel4 target aim _ <<< "$row"
+		printf ',\n  "%s": {%s, "unit": "%s", "target": %s, "aim": %s, "peer": {%s, "value": %s}}' \
+			"$name" "$(json_system tessera "$name" "$unit")" "$unit" "$target" "$aim" \
+			'"name": "seL4 16, measured elsewhere"' "${sel4/#-/null}"
 	done
 	printf '\n}\n'
 }
