@@ -83,9 +83,9 @@ static void charge_once(struct budget *b, uint64_t time)
 	b->used[0] += least(time, b->budget - b->used[0]);
 }
 
-void budget_charge(struct budget *b, uint64_t from, uint64_t to)
+void budget_charge_limited(struct budget *b, uint64_t from, uint64_t to)
 {
-	if (to <= from || b->budget == BUDGET_INFINITE)
+	if (to <= from)
 		return;
 	if (!b->period) {
 		charge_once(b, to - from);
@@ -105,14 +105,12 @@ void budget_charge(struct budget *b, uint64_t from, uint64_t to)
 	}
 }
 
-uint64_t budget_left(struct budget *b, uint64_t now)
+uint64_t budget_left_limited(struct budget *b, uint64_t now)
 {
 	uint64_t sum;
 
 	if (now < b->not_before)
 		return 0;
-	if (b->budget == BUDGET_INFINITE)
-		return BUDGET_INFINITE;
 	advance(b, now);
 	sum = used(b);
 	return sum < b->budget ? b->budget - sum : 0;

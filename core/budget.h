@@ -57,11 +57,23 @@ enum status budget_init(struct budget *b, uint64_t budget, uint64_t period) MUST
 enum status budget_set(struct budget *b, uint64_t budget, uint64_t period,
                        uint64_t now) MUST_CHECK;
 
+void budget_charge_limited(struct budget *b, uint64_t from, uint64_t to);
+uint64_t budget_left_limited(struct budget *b, uint64_t now);
+
 /* [from, to) was used. */
-void budget_charge(struct budget *b, uint64_t from, uint64_t to);
+static inline void budget_charge(struct budget *b, uint64_t from, uint64_t to)
+{
+	if (b->budget != BUDGET_INFINITE)
+		budget_charge_limited(b, from, to);
+}
 
 /* What is left at `now`, if nothing comes back meanwhile. */
-uint64_t budget_left(struct budget *b, uint64_t now);
+static inline uint64_t budget_left(struct budget *b, uint64_t now)
+{
+	if (b->budget == BUDGET_INFINITE && now >= b->not_before)
+		return BUDGET_INFINITE;
+	return budget_left_limited(b, now);
+}
 
 /* When, from `now` on, at least budget_least will be left, or all if the budget
  * is less, with nothing used meanwhile. BUDGET_NEVER: that does not come. */

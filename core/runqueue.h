@@ -53,16 +53,71 @@ static inline bool runqueue_reaches(const struct runqueue *q, unsigned priority)
 	return q->bits >> priority != 0;
 }
 
-/* Puts a node that is on no queue behind, or before, all of its priority. */
-void runqueue_append(struct runqueue *q, struct runqueue_node *n, unsigned priority);
-void runqueue_prepend(struct runqueue *q, struct runqueue_node *n, unsigned priority);
+/* True: somebody of a higher priority is there. */
+/*@ requires \valid_read(q) && priority < RUNQUEUE_PRIORITIES;
+  @ assigns \nothing;
+  @ ensures \result <==> ((q->bits >> priority) >> 1) != 0;
+  @*/
+static inline bool runqueue_exceeds(const struct runqueue *q, unsigned priority)
+{
+	return q->bits >> priority >> 1 != 0;
+}
+
+/* Puts a node that is on no queue behind all of its priority. */
+static inline void runqueue_append(struct runqueue *q, struct runqueue_node *n,
+                                   unsigned priority)
+{
+	struct runqueue_node *head = q->heads[priority];
+
+	n->priority = (uint8_t)priority;
+	q->count++;
+	if (head) {
+		n->next = head;
+		n->prev = head->prev;
+		head->prev->next = n;
+		head->prev = n;
+		return;
+	}
+	n->next = n;
+	n->prev = n;
+	q->heads[priority] = n;
+	q->bits |= (uint64_t)1 << priority;
+}
+
+/* The same before all of its priority: in a ring, last is first but for where it
+ * begins. */
+static inline void runqueue_prepend(struct runqueue *q, struct runqueue_node *n,
+                                    unsigned priority)
+{
+	runqueue_append(q, n, priority);
+	q->heads[priority] = n;
+}
 
 /* Takes off a node that is on this queue. */
-void runqueue_remove(struct runqueue *q, struct runqueue_node *n);
+static inline void runqueue_remove(struct runqueue *q, struct runqueue_node *n)
+{
+	unsigned priority = n->priority;
+
+	q->count--;
+	if (n->next == n) {
+		q->heads[priority] = NULL;
+		q->bits &= ~((uint64_t)1 << priority);
+	} else {
+		n->prev->next = n->next;
+		n->next->prev = n->prev;
+		if (q->heads[priority] == n)
+			q->heads[priority] = n->next;
+	}
+	n->next = NULL;
+	n->prev = NULL;
+}
 
 /* Who has waited longest among those of the highest priority; NULL: nobody. It
  * stays on the queue. */
-struct runqueue_node *runqueue_first(const struct runqueue *q);
+static inline struct runqueue_node *runqueue_first(const struct runqueue *q)
+{
+	return q->bits ? q->heads[RUNQUEUE_TOP - __builtin_clzll(q->bits)] : NULL;
+}
 
 /* Walks everything; NULL, or what is wrong. For tests. */
 const char *runqueue_check(const struct runqueue *q);

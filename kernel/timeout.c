@@ -1,11 +1,11 @@
 /* timeout.c: see timeout.h. */
 #include "kernel/timeout.h"
 
-static struct timeout *head;
+struct timeout *timeout_first;
 
 void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *))
 {
-	struct timeout **link = &head;
+	struct timeout **link = &timeout_first;
 
 	timeout_cancel(t);
 	while (*link && (*link)->at <= at)
@@ -19,10 +19,8 @@ void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *
 	*link = t;
 }
 
-void timeout_cancel(struct timeout *t)
+void timeout_remove(struct timeout *t)
 {
-	if (!t->link)
-		return;
 	*t->link = t->next;
 	if (t->next)
 		t->next->link = t->link;
@@ -31,15 +29,10 @@ void timeout_cancel(struct timeout *t)
 
 void timeout_run(uint64_t now)
 {
-	while (head && head->at <= now) {
-		struct timeout *t = head;
+	while (timeout_first && timeout_first->at <= now) {
+		struct timeout *t = timeout_first;
 
 		timeout_cancel(t);
 		t->expire(t);
 	}
-}
-
-uint64_t timeout_next(void)
-{
-	return head ? head->at : TIMEOUT_NEVER;
 }
