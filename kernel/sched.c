@@ -10,6 +10,7 @@
 #include "kernel/lock.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
+#include "kernel/revoker.h"
 #include "kernel/schedclock.h"
 #include "kernel/space.h"
 
@@ -108,8 +109,6 @@ void sched_enqueue(struct thread *t)
 	struct cpu *cpu;
 	unsigned priority;
 
-	if (t->borrower)
-		sched_reclaim(t);
 	if (!sched_has_time(t))
 		return;
 	priority = sched_priority(t);
@@ -255,6 +254,8 @@ static void put_current(uint64_t now)
 	this_cpu->running = NULL;
 	if (t->state == THREAD_RUNNING && t->dying) {
 		thread_end(t);
+	} else if (t->state == THREAD_RUNNING && t->suspended) {
+		t->state = THREAD_SUSPENDED;
 	} else if (t->state == THREAD_RUNNING) {
 		t->state = THREAD_READY;
 		requeue(t, t->context == c && c->slice > 1);
@@ -268,7 +269,8 @@ static bool current_may_go_on(void)
 {
 	const struct thread *t = this_cpu->current;
 
-	return t && t->state == THREAD_RUNNING && !t->dying && !this_cpu->reschedule;
+	return t && t->state == THREAD_RUNNING && !t->dying && !t->suspended &&
+	       !this_cpu->reschedule;
 }
 
 static bool current_goes_on(void)
@@ -363,6 +365,7 @@ static void idle(void)
 	sti_hlt_cli();
 	kernel_lock();
 	this_cpu->idle = false;
+	ring_serve_chained();
 	thread_reap();
 }
 
@@ -392,6 +395,8 @@ __attribute__((noinline)) static void run_another(void)
 void sched_leave(void)
 {
 	for (;;) {
+		ring_serve_chained();
+		revoker_reap();
 		thread_reap();
 		if (current_goes_on()) {
 			if (!this_cpu->current->interrupted)

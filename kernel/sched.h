@@ -19,10 +19,11 @@
 #include "kernel/panic.h"
 #include "kernel/thread.h"
 
-/* What a thread competes with. It has a context. */
+/* What a thread competes with; one that has lent its context, with what it had. */
 static inline unsigned sched_priority(const struct thread *t)
 {
-	unsigned own = t->context->priority;
+	const struct sched_context *c = t->context ? t->context : t->own_context;
+	unsigned own = c ? c->priority : 0;
 
 	return t->boost > own ? t->boost : own;
 }
@@ -35,57 +36,65 @@ static inline bool sched_has_time(const struct thread *t)
 
 /* --- lending ---------------------------------------------------------------
  *
- * `from` waits for `to`, and gives it its context until sched_return. If `to`
- * already works on a lent one, or `from` has nothing to give, nothing changes:
- * `to` goes on as it is, and the next return is the time to ask again. A lent
- * context can be lent on. Whoever stops waiting by itself (timeout, interrupt,
- * end) takes its context back from wherever it is: thread_wake and thread_end see
- * to that.
+ * A thread that waits for the answer to a call lends the server its context until
+ * that comes. A lent context can be lent on. Whoever stops waiting otherwise
+ * (timeout, interrupt, end) takes its context back from wherever it is, and those
+ * who had it go on with their own.
  *
- * No clock, no queue, no timer: as the processor changes from `from` to `to`, the
- * context whose time is running stays the same. Shared, if both are this CPU's to
- * touch. `to` waits or is this CPU's current; for any other state: sched_lend. */
-static inline void sched_donate(struct thread *from, struct thread *to)
+ * The first two are for the direct way from caller to server and back: no clock,
+ * no queue, no timer. As the processor changes from one to the other, the context
+ * whose time is running stays the same. Shared, if both threads are this CPU's to
+ * touch. */
+
+/* `from`, which waits for the answer to `call`, gives its context to `to`, which
+ * waits, or is this CPU's current thread. If `to` works on a lent one already, or
+ * `from` has none, nothing changes. */
+static inline void sched_donate(struct thread *from, struct thread *to, struct pending *call)
 {
 	struct sched_context *c = from->context;
 
 	if (!c || to->lender)
 		return;
-	if (to->context)
-		to->context->user = NULL; /* its own, which rests */
+	if (to->own_context)
+		to->own_context->user = NULL; /* it rests */
 	from->context = NULL;
 	from->borrower = to;
+	from->lent_for = call;
 	to->lender = from;
 	to->context = c;
 	c->user = to;
 }
 
-/* `from` has done what `to` waited for: the context goes back, if it is that
- * one's. `from` runs on its own again; if it has none, only until it leaves the
- * exokernel: a passive server answers and receives in one entry. */
+/* `from`, which is this CPU's current thread, has answered `to`: what it had from
+ * that goes back. It runs on its own again; if it has none, only until it leaves
+ * the exokernel: a passive server answers and receives in one entry. */
 static inline void sched_return(struct thread *from, struct thread *to)
 {
 	struct sched_context *c = from->context;
 
-	if (from->lender != to || !to)
+	if (!to || from->lender != to)
 		return;
 	KASSERT(c && to->borrower == from);
 	from->lender = NULL;
 	to->borrower = NULL;
+	to->lent_for = NULL;
 	to->context = c;
 	c->user = to;
-	from->context = from->own;
-	if (from->own)
-		from->own->user = from;
+	from->context = from->own_context;
+	if (from->own_context)
+		from->own_context->user = from;
 }
 
-/* The same as sched_donate for a `to` in any state: one that stopped for want of
- * time goes on. */
-void sched_lend(struct thread *from, struct thread *to);
+/* The caller waits for this call: it lends its context to who serves it, if
+ * anybody does, whatever state that is in. */
+void sched_lend(struct pending *call);
 
-/* `t` takes back what it lent, also if that was lent on. Those who had it go on
- * with their own contexts. */
-void sched_reclaim(struct thread *t);
+/* The call is answered, or is nobody's any more: what was lent for it goes back. */
+void sched_give_back(struct pending *call);
+
+/* `t` does not wait any more: it takes back what it lent, also if that was lent
+ * on. */
+void sched_recall(struct thread *t);
 
 /* The highest priority of those who wait for `t`, whose context they have not
  * given it; 0: of nobody. */

@@ -93,7 +93,7 @@ void sched_run_out(struct sched_context *c, uint64_t now)
 	if (!t)
 		return;
 	sched_dequeue(t);
-	if (t->lender && t->own)
+	if (t->lender && t->own_context)
 		sched_return(t, t->lender);
 	if (t->state == THREAD_READY)
 		sched_enqueue(t);
@@ -119,12 +119,15 @@ void sched_changed(struct sched_context *c, uint64_t now)
 
 /* --- lending ---------------------------------------------------------------- */
 
-void sched_lend(struct thread *from, struct thread *to)
+void sched_lend(struct pending *call)
 {
-	if (to->lender || !from->context)
+	struct thread *from = call->thread, *to = call->call.server;
+
+	if (!to || to == from || to->lender || !from->context)
 		return;
-	sched_donate(from, to);
-	look_again(to, clock_now());
+	sched_donate(from, to, call);
+	if (to != this_cpu->current)
+		look_again(to, clock_now());
 }
 
 /* Takes a lent context out of the hands of whoever has it. */
@@ -134,13 +137,14 @@ static struct sched_context *take_from(struct thread *t)
 
 	t->lender = NULL;
 	t->borrower = NULL;
-	t->context = t->own;
-	if (t->own)
-		t->own->user = t;
+	t->lent_for = NULL;
+	t->context = t->own_context;
+	if (t->own_context)
+		t->own_context->user = t;
 	return c;
 }
 
-void sched_reclaim(struct thread *t)
+void sched_recall(struct thread *t)
 {
 	struct thread *b = t->borrower, *last = NULL;
 	struct sched_context *c = NULL;
@@ -156,9 +160,17 @@ void sched_reclaim(struct thread *t)
 	}
 	KASSERT(c);
 	t->borrower = NULL;
+	t->lent_for = NULL;
 	t->context = c;
 	c->user = t;
-	look_again(last, clock_now());
+	if (last != this_cpu->current)
+		look_again(last, clock_now());
+}
+
+void sched_give_back(struct pending *call)
+{
+	if (call->thread->lent_for == call)
+		sched_recall(call->thread);
 }
 
 void sched_boost(struct thread *t, unsigned priority)
@@ -192,18 +204,18 @@ void sched_thread_init(struct thread *t)
 	const struct thread *maker = this_cpu->current;
 
 	init_first(&t->first);
-	if (maker && maker->own != &maker->first)
+	if (maker && maker->own_context != &maker->first)
 		return;
-	t->own = t->context = &t->first;
+	t->own_context = t->context = &t->first;
 	t->first.user = t->first.home = t;
 }
 
 /* Its own context is nobody's. */
 static void let_go(struct thread *t)
 {
-	struct sched_context *c = t->own;
+	struct sched_context *c = t->own_context;
 
-	t->own = NULL;
+	t->own_context = NULL;
 	if (!c)
 		return;
 	c->home = NULL;
@@ -215,11 +227,11 @@ static void let_go(struct thread *t)
 
 void sched_thread_end(struct thread *t)
 {
-	struct sched_context *own = t->own;
+	struct sched_context *own = t->own_context;
 
 	sched_dequeue(t);
 	if (t->borrower)
-		sched_reclaim(t);
+		sched_recall(t);
 	if (t->lender)
 		sched_return(t, t->lender);
 	let_go(t);
@@ -232,12 +244,12 @@ void sched_thread_end(struct thread *t)
 
 void sched_bind(struct sched_context *c, struct thread *t)
 {
-	KASSERT(!c->home && !c->user && (!t->own || t->own == &t->first));
+	KASSERT(!c->home && !c->user && (!t->own_context || t->own_context == &t->first));
 	object_hold(&c->object);
 	if (t->borrower)
-		sched_reclaim(t);
+		sched_recall(t);
 	let_go(t);
-	t->own = c;
+	t->own_context = c;
 	c->home = t;
 	if (t->context)
 		return; /* what was lent to it; its own comes after */
@@ -252,7 +264,7 @@ void sched_unbind(struct sched_context *c)
 	uint64_t now = clock_now();
 
 	if (t->borrower)
-		sched_reclaim(t);
+		sched_recall(t);
 	sched_charge(c, now);
 	let_go(t);
 	look_again(t, now);

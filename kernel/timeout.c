@@ -1,36 +1,28 @@
 /* timeout.c: see timeout.h. */
 #include "kernel/timeout.h"
 
-struct timeout *timeout_first;
+#include "kernel/arch/x86_64/x86.h"
+
+struct deadlines timeout_all;
 
 void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *))
 {
-	struct timeout **link = &timeout_first;
-
 	timeout_cancel(t);
-	while (*link && (*link)->at <= at)
-		link = &(*link)->next;
-	t->at = at;
+	if (!timeout_all.random)
+		timeout_all.random = rdtsc() | 1;
 	t->expire = expire;
-	t->next = *link;
-	t->link = link;
-	if (t->next)
-		t->next->link = &t->next;
-	*link = t;
+	deadlines_set(&timeout_all, &t->deadline, at);
 }
 
 void timeout_remove(struct timeout *t)
 {
-	*t->link = t->next;
-	if (t->next)
-		t->next->link = t->link;
-	t->link = NULL;
+	deadlines_clear(&timeout_all, &t->deadline);
 }
 
 void timeout_run(uint64_t now)
 {
-	while (timeout_first && timeout_first->at <= now) {
-		struct timeout *t = timeout_first;
+	while (timeout_all.first && timeout_all.first->at <= now) {
+		struct timeout *t = (struct timeout *)timeout_all.first;
 
 		timeout_cancel(t);
 		t->expire(t);

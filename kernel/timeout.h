@@ -1,13 +1,13 @@
-/* timeout.h: things that happen at a time. One sorted list for the machine. */
+/* timeout.h: things that happen at a time. One tree of them for the machine:
+ * what one program sets costs another a logarithm. */
 #pragma once
 
+#include "core/deadlines.h"
 #include "kernel/types.h"
 
 struct timeout {
-	uint64_t at; /* clock_now() ns */
-	void (*expire)(struct timeout *); /* it is already off the list */
-	struct timeout *next;
-	struct timeout **link; /* NULL: not set */
+	struct deadline deadline; /* must be first; clock_now() ns */
+	void (*expire)(struct timeout *); /* it is already out of the tree */
 };
 
 #define TIMEOUT_NEVER UINT64_MAX
@@ -18,15 +18,16 @@ void timeout_remove(struct timeout *t);
 /* Harmless when not set. */
 static inline void timeout_cancel(struct timeout *t)
 {
-	if (t->link)
+	if (t->deadline.set)
 		timeout_remove(t);
 }
 
 /* Runs what has come due. */
 void timeout_run(uint64_t now);
-extern struct timeout *timeout_first; /* the next to come due; NULL: none */
+
+extern struct deadlines timeout_all;
 
 static inline uint64_t timeout_next(void)
 {
-	return timeout_first ? timeout_first->at : TIMEOUT_NEVER;
+	return timeout_all.first ? timeout_all.first->at : TIMEOUT_NEVER;
 }
