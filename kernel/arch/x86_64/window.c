@@ -176,6 +176,7 @@ static void build_window(unsigned index)
 		.cells = phys_to_virt(cells),
 		.kernel_top = top.v,
 		.armed = UINT64_MAX,
+		.stop_at = UINT64_MAX,
 	};
 	cpu->cells->kernel_top = top.v;
 	cpus[index] = cpu;
