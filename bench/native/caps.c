@@ -1,8 +1,10 @@
 /* caps.c: what the operations of the capability core cost. A native program, run
  * as IIS; it reads one line from the console and does what that says:
  *
- *     all           every row
+ *     all           every row, and revoke
  *     ROW           that row
+ *     revoke        a lease of many and a lease of one (revoke.c)
+ *     scaling       two pairs of processes against one (scaling.c)
  *     profile ROW   its batch, three times between marks (bench/profile.sh)
  *
  * A row is printed as "row NAME TICKS NS", or "row NAME n/a WHY". Ticks are
@@ -13,7 +15,7 @@
 struct row {
 	const char *name;
 	uint32_t (*start)(void); /* the capability that the batch is given; 0: failed */
-	batch *batch;
+	batch *batch, *idle;        /* with it and without it; NULL: an empty loop */
 	void (*stop)(uint32_t cap); /* or NULL */
 	unsigned each;              /* operations of one turn of the batch */
 	const char *less;           /* the row that this one is counted on top of */
@@ -54,7 +56,7 @@ static struct server server;
 
 static int server_of_nothing(struct native *me)
 {
-	serve_empty(me->ring, native_find(me, "endpoint"));
+	serve_empty(me->ring, native_find(me, "endpoint"), note_nothing);
 	return 0;
 }
 
@@ -72,17 +74,17 @@ static int server_of_caps(struct native *me)
 
 static uint32_t start_empty(void)
 {
-	return server_start(&server, server_of_nothing);
+	return server_start(&server, server_of_nothing, 0);
 }
 
 static uint32_t start_words(void)
 {
-	return server_start(&server, server_of_words);
+	return server_start(&server, server_of_words, 0);
 }
 
 static uint32_t start_caps(void)
 {
-	return server_start(&server, server_of_caps);
+	return server_start(&server, server_of_caps, 0);
 }
 
 static void stop_server(uint32_t facet)
@@ -91,14 +93,119 @@ static void stop_server(uint32_t facet)
 	server_stop(&server);
 }
 
+/* -- a signal, until who waits for it runs ------------------------------------------- */
+
+enum { GO = 1, STOP = 2 };
+
+static struct native_child waiter;
+static uint32_t acknowledged;
+
+/* Waits for a signal, tells when it ran, and says so by another one. */
+static int wait_and_tell(struct native *me)
+{
+	struct ring *ring = me->ring;
+	uint32_t signalled = native_find(me, "signalled");
+	uint32_t acknowledged = native_find(me, "acknowledged");
+
+	for (;;) {
+		uint64_t now;
+
+		push_bits(ring, signalled, NOTIFICATION_WAIT, GO | STOP);
+		enter(ring, 1);
+		now = rdtsc();
+		if (!answered(ring, 0) || SHARED->stop)
+			return 0;
+		SHARED->woken = now;
+		push_bits(ring, acknowledged, NOTIFICATION_SIGNAL, GO);
+		enter(ring, 1);
+		if (!answered(ring, 0))
+			return 1;
+	}
+}
+
+static uint32_t start_waiter(void)
+{
+	struct native *self = world.self;
+	uint32_t signalled = ledger_make(LEDGER_NOTIFICATION);
+
+	acknowledged = ledger_make(LEDGER_NOTIFICATION);
+	if (signalled == 0 || acknowledged == 0 || !spawn_sharing(wait_and_tell, 0, &waiter) ||
+	    native_grant(self, waiter.process, "signalled", signalled) != STATUS_OK ||
+	    native_grant(self, waiter.process, "acknowledged", acknowledged) != STATUS_OK ||
+	    native_start(self, waiter.thread) != STATUS_OK)
+		return 0;
+	SHARED->stop = 0;
+	return signalled;
+}
+
+/* Whoever signals then waits too, for an answer that it asked for before: of two
+ * threads of the same priority, the one that was woken runs when the other waits. */
+ALWAYS_INLINE uint64_t wake(struct ring *ring, uint32_t signalled, uint32_t acknowledged)
+{
+	uint64_t start;
+	bool good;
+
+	push_bits(ring, acknowledged, NOTIFICATION_WAIT, GO);
+	enter(ring, 0);
+	start = rdtsc();
+	push_bits(ring, signalled, NOTIFICATION_SIGNAL, GO);
+	enter(ring, 2);
+	good = answered(ring, 0);
+	return answered(ring, 0) && good ? SHARED->woken - start : FAILED;
+}
+
+static ON_ITS_OWN uint64_t batch_notify_wake(struct ring *ring, uint32_t signalled,
+                                             unsigned count)
+{
+	uint64_t ticks = 0, once;
+
+	for (; count > 0; count--) {
+		once = wake(ring, signalled, acknowledged);
+		if (once >= FAILED)
+			return FAILED;
+		ticks += once;
+	}
+	return ticks;
+}
+
+/* What reading the counter twice takes. */
+static ON_ITS_OWN uint64_t batch_reading(struct ring *ring, uint32_t cap, unsigned count)
+{
+	uint64_t ticks = 0;
+
+	(void)ring;
+	(void)cap;
+	for (; count > 0; count--) {
+		uint64_t start = rdtsc();
+
+		ticks += rdtsc() - start;
+	}
+	return ticks;
+}
+
+static void stop_waiter(uint32_t signalled)
+{
+	struct native *self = world.self;
+	struct native_end end;
+
+	SHARED->stop = 1;
+	if (!notify_signal(self, signalled, STOP) ||
+	    native_wait(self, waiter.process, &end) != STATUS_OK || end.code != 0)
+		tell_failed("notify_wake", "the waiter ended badly");
+	native_forget(self, &waiter);
+	(void)!ring_release(self->ring, signalled);
+	(void)!ring_release(self->ring, acknowledged);
+}
+
 /* -- rows ------------------------------------------------------------------------------- */
 
 static const struct row rows[] = {
-	{"cap_call", timer, batch_cap_call, NULL, 1, NULL},
-	{"cap_call_batch16", timer, batch_cap_call_16, NULL, RING_SQ_ENTRIES, NULL},
-	{"ipc_call", start_empty, batch_ipc_call, stop_server, 1, NULL},
-	{"ipc_call_4w", start_words, batch_ipc_call_4w, stop_server, 1, NULL},
-	{"cap_copy", start_caps, batch_ipc_call_cap, stop_server, 1, "ipc_call"},
+	{"cap_call", timer, batch_cap_call, NULL, NULL, 1, NULL},
+	{"cap_call_batch16", timer, batch_cap_call_16, NULL, NULL, RING_SQ_ENTRIES, NULL},
+	{"ipc_call", start_empty, batch_ipc_call, NULL, stop_server, 1, NULL},
+	{"ipc_call_4w", start_words, batch_ipc_call_4w, NULL, stop_server, 1, NULL},
+	{"notify_wake", start_waiter, batch_notify_wake, batch_reading, stop_waiter, 1, NULL},
+	{"cap_copy", start_caps, batch_ipc_call_cap, NULL, stop_server, 1, "ipc_call"},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
@@ -128,7 +235,8 @@ static uint64_t measure(const struct row *row)
 {
 	struct ring *ring = world.self->ring;
 	uint32_t cap = row->start();
-	uint64_t busy = FAILED, idle = median_batch(batch_nothing, ring, cap);
+	uint64_t busy = FAILED;
+	uint64_t idle = median_batch(row->idle != NULL ? row->idle : batch_nothing, ring, cap);
 
 	if (cap != 0)
 		busy = median_batch(row->batch, ring, cap);
@@ -188,14 +296,20 @@ int native_main(struct native *self)
 	read_line(line, sizeof line);
 	rest = after(line, "profile ");
 	row = find_row(rest != NULL ? rest : line);
-	if (same(line, "all"))
+	if (same(line, "all")) {
 		for (unsigned i = 0; i < ROWS; i++)
 			print_row(&rows[i]);
-	else if (row == NULL)
+		print_revoke();
+	} else if (same(line, "revoke")) {
+		print_revoke();
+	} else if (same(line, "scaling")) {
+		print_scaling();
+	} else if (row == NULL) {
 		native_print(self, "no such row: %s\n", line);
-	else if (rest != NULL)
+	} else if (rest != NULL) {
 		profile(row);
-	else
+	} else {
 		print_row(row);
+	}
 	native_off(self, 0);
 }

@@ -7,6 +7,7 @@
 #include "bench/native/measure.h"
 #include "bench/native/world.h"
 
+#include "abi/notification.capnp.h"
 #include "abi/timer.capnp.h"
 
 /* Where messages stand in the area. */
@@ -112,6 +113,25 @@ ALWAYS_INLINE bool call_batch(struct ring *ring, uint32_t timer)
 	return good;
 }
 
+/* -- notifications -------------------------------------------------------------------- */
+
+struct bits {
+	uint64_t root, bits;
+};
+
+ALWAYS_INLINE void push_bits(struct ring *ring, uint32_t notification, uint16_t method,
+                             uint64_t bits)
+{
+	struct ring_sqe *e = call_entry(ring, notification, NOTIFICATION_ID, method, 0);
+	struct bits *to_send = area(ring, TO_SEND);
+
+	to_send->root = ROOT(1);
+	to_send->bits = bits;
+	e->params = (uintptr_t)to_send;
+	e->params_size = sizeof(*to_send);
+	ring_push(ring);
+}
+
 /* -- a client's calls ----------------------------------------------------------------- */
 
 ALWAYS_INLINE bool ipc_empty(struct ring *ring, uint32_t facet)
@@ -182,7 +202,8 @@ ALWAYS_INLINE const struct ring_received *received(struct ring *ring,
 	return done && done->status == STATUS_OK && call->interface != 0 ? call : NULL;
 }
 
-ALWAYS_INLINE void serve_empty(struct ring *ring, uint32_t endpoint)
+/* `note` is told of each call. */
+ALWAYS_INLINE void serve_empty(struct ring *ring, uint32_t endpoint, void (*note)(void))
 {
 	const struct ring_received *call;
 	uint64_t token = 0;
@@ -195,7 +216,12 @@ ALWAYS_INLINE void serve_empty(struct ring *ring, uint32_t endpoint)
 		if (!call)
 			return;
 		token = call->token;
+		note();
 	}
+}
+
+ALWAYS_INLINE void note_nothing(void)
+{
 }
 
 /* Each word comes back one more. */

@@ -1,6 +1,8 @@
 /* world.c: see world.h. */
 #include "bench/native/world.h"
 
+#include "abi/notification.capnp.h"
+#include "abi/space.capnp.h"
 #include "abi/timer.capnp.h"
 #include "rt/ring.h"
 
@@ -82,6 +84,50 @@ uint32_t ledger_make(uint16_t method)
 	return native_send(&call) == STATUS_OK ? call.caps[0] : 0;
 }
 
+/* The page itself is made at the first use. */
+static uint32_t shared_page(void)
+{
+	struct native *self = world.self;
+	static uint32_t object;
+
+	if (object == 0 &&
+	    (native_allocate(self, native_find(self, "memory"), 1, &object) != STATUS_OK ||
+	     native_map(self, native_find(self, "space"), object, 0, (void *)SHARED, 1,
+	                ACCESS_READ | ACCESS_WRITE) != STATUS_OK))
+		return 0;
+	return object;
+}
+
+bool spawn_sharing(int (*main)(struct native *), uint64_t argument, struct native_child *child)
+{
+	uint32_t page = shared_page();
+
+	return page != 0 &&
+	       native_spawn_self(world.self, main, argument, NATIVE_CHILD_BYTES, child) ==
+	               STATUS_OK &&
+	       native_map(world.self, child->space, page, 0, (void *)SHARED, 1,
+	                  ACCESS_READ | ACCESS_WRITE) == STATUS_OK;
+}
+
+static bool notify(struct native *self, uint32_t notification, uint16_t method, uint64_t bits)
+{
+	struct native_call call;
+
+	native_call(&call, self, notification, NOTIFICATION_ID, method);
+	notification_wait_params_set_mask(notification_wait_params_build(&call.params), bits);
+	return native_send(&call) == STATUS_OK;
+}
+
+bool notify_signal(struct native *self, uint32_t notification, uint64_t bits)
+{
+	return notify(self, notification, NOTIFICATION_SIGNAL, bits);
+}
+
+bool notify_wait(struct native *self, uint32_t notification, uint64_t mask)
+{
+	return notify(self, notification, NOTIFICATION_WAIT, mask);
+}
+
 static uint32_t make_facet(uint32_t endpoint)
 {
 	struct native_call call;
@@ -94,14 +140,13 @@ static uint32_t make_facet(uint32_t endpoint)
 	return native_send(&call) == STATUS_OK ? call.caps[0] : 0;
 }
 
-uint32_t server_start(struct server *s, int (*main)(struct native *))
+uint32_t server_start(struct server *s, int (*main)(struct native *), uint64_t argument)
 {
 	struct native *self = world.self;
 
 	*s = (struct server){.endpoint = ledger_make(LEDGER_ENDPOINT)};
 	s->facet = make_facet(s->endpoint);
-	if (s->facet == 0 ||
-	    native_spawn_self(self, main, 0, NATIVE_CHILD_BYTES, &s->child) != STATUS_OK ||
+	if (s->facet == 0 || !spawn_sharing(main, argument, &s->child) ||
 	    native_grant(self, s->child.process, "endpoint", s->endpoint) != STATUS_OK ||
 	    native_start(self, s->child.thread) != STATUS_OK)
 		return 0;
