@@ -3,7 +3,9 @@
 #include "kernel/schedctx.h"
 
 #include "kernel/arch/x86_64/clock.h"
+#include "kernel/notification.h"
 #include "kernel/panic.h"
+#include "kernel/revoker.h"
 #include "kernel/schedclock.h"
 
 /* --- the clock ------------------------------------------------------------- */
@@ -49,6 +51,14 @@ static void look_again(struct thread *t, uint64_t now)
 
 static void refilled(struct timeout *timeout);
 
+void sched_context_signal(const struct sched_context *c)
+{
+	struct object *o = c->notification ? object_resolve(c->notification) : NULL;
+
+	if (o)
+		notification_signal(o, c->bits);
+}
+
 /* No time is left: until there is some, or for good. */
 static void wait_for_more(struct sched_context *c, uint64_t now)
 {
@@ -90,13 +100,14 @@ void sched_run_out(struct sched_context *c, uint64_t now)
 
 	wait_for_more(c, now);
 	c->exhaustions++;
-	if (!t)
-		return;
-	sched_dequeue(t);
-	if (t->lender && t->own_context)
-		sched_return(t, t->lender);
-	if (t->state == THREAD_READY)
-		sched_enqueue(t);
+	if (t) {
+		sched_dequeue(t);
+		if (t->lender && t->own_context)
+			sched_return(t, t->lender);
+		if (t->state == THREAD_READY)
+			sched_enqueue(t);
+	}
+	sched_context_signal(c);
 }
 
 void sched_charge(struct sched_context *c, uint64_t now)
