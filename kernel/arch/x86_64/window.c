@@ -208,7 +208,7 @@ void window_enter(unsigned cpu, void (*entry)(void))
 	lgdt(&gdt);
 	reload_segments();
 	lidt(&idt);
-	wrmsr(MSR_STAR, (uint64_t)SEL_KERNEL_CODE << 32);
+	wrmsr(MSR_STAR, (uint64_t)SEL_KERNEL_CODE << 32 | (uint64_t)SEL_SYSRET << 48);
 	wrmsr(MSR_LSTAR, gate_address(gate_syscall));
 	wrmsr(MSR_FMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
