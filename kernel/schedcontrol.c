@@ -219,7 +219,10 @@ static void control_destroy(struct object *o)
 }
 
 const struct object_type sched_control_type = {
-	"scheduling control", SCHEDULING_CONTROL_ID, control_call, control_destroy,
+	.name = "scheduling control",
+	.interface = SCHEDULING_CONTROL_ID,
+	.call = control_call,
+	.destroy = control_destroy,
 };
 
 struct object *sched_control_object(void)
@@ -387,5 +390,8 @@ static void context_destroy(struct object *o)
 }
 
 const struct object_type sched_context_type = {
-	"scheduling context", SCHEDULING_CONTEXT_ID, context_call, context_destroy,
+	.name = "scheduling context",
+	.interface = SCHEDULING_CONTEXT_ID,
+	.call = context_call,
+	.destroy = context_destroy,
 };

@@ -17,7 +17,7 @@ bool sched_clock_extend(struct cpu *cpu, uint64_t now)
 	if (!cpu->context)
 		return false;
 	sched_clock_charge(cpu, now);
-	left = budget_left(&cpu->context->budget, now);
+	left = budget_run(&cpu->context->budget, now);
 	sched_clock_end(cpu, left, now);
 	return left > 0;
 }
@@ -86,7 +86,7 @@ static void refilled(struct timeout *timeout)
 	                                                   offsetof(struct sched_context, refill));
 	uint64_t now = clock_now();
 
-	if (budget_left(&c->budget, now))
+	if (budget_run(&c->budget, now))
 		go_on(c);
 	else
 		wait_for_more(c, now);
@@ -120,7 +120,7 @@ void sched_charge(struct sched_context *c, uint64_t now)
 
 void sched_changed(struct sched_context *c, uint64_t now)
 {
-	if (!budget_left(&c->budget, now))
+	if (!budget_run(&c->budget, now))
 		wait_for_more(c, now);
 	else if (c->exhausted)
 		go_on(c);
