@@ -22,7 +22,9 @@ interface AddressSpace {
   map @0 (object :Memory.MemoryObject, page :UInt64, address :UInt64,
           pages :UInt64, access :UInt32) -> ();
   # Shows `pages` pages of the object, from its page `page` on, 65,536 at most.
-  # What stood in the range goes. Takes a MemoryObject or a ReadOnlyMemory.
+  # What stood in the range goes. Takes a MemoryObject, a ReadOnlyMemory (not
+  # writable but private: DENIED) or a SharedBuffer (not private, not
+  # executable: DENIED).
   # Through a lease: revoking it unmaps what still shows the object; pages that
   # resolve has copied stay. NO_SLOT: a space has at most 63 mappings through
   # leases, a revoker 1,024 of 65,536 pages in all.

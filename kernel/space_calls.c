@@ -3,6 +3,27 @@
 #include "kernel/revoker.h"
 #include "kernel/space.h"
 
+/* The memory that map is to show, and what its interface keeps out. */
+static enum status find_memory(const struct call *call, uint32_t index,
+                               struct space_mapping *what)
+{
+	struct object *o;
+
+	what->memory = (struct memobject *)call_cap(call, index, &memobject_type);
+	if (what->memory)
+		return STATUS_OK;
+	o = call_cap(call, index, &readonly_memory_type);
+	if (o) {
+		what->memory = ((struct readonly_memory *)o)->memory;
+		what->sealed = true;
+		return STATUS_OK;
+	}
+	what->memory = (struct memobject *)call_cap(call, index, &shared_buffer_type);
+	if (!what->memory)
+		return STATUS_NO_CAP;
+	return what->access & (ACCESS_PRIVATE | ACCESS_EXECUTE) ? STATUS_DENIED : STATUS_OK;
+}
+
 static enum status call_map(struct space *s, struct call *call)
 {
 	struct address_space_map_params_reader params = {call->params};
@@ -12,20 +33,14 @@ static enum status call_map(struct space *s, struct call *call)
 		.pages = address_space_map_params_get_pages(params),
 		.access = address_space_map_params_get_access(params),
 	};
-	struct object *o;
+	enum status status;
 	uint32_t index;
 
 	if (address_space_map_params_get_object(params, &index))
 		return STATUS_NO_CAP;
-	o = call_cap(call, index, &memobject_type);
-	if (!o) {
-		o = call_cap(call, index, &readonly_memory_type);
-		if (!o)
-			return STATUS_NO_CAP;
-		what.sealed = true;
-		o = &((struct readonly_memory *)o)->memory->object;
-	}
-	what.memory = (struct memobject *)o;
+	status = find_memory(call, index, &what);
+	if (status)
+		return status;
 	if (call->caps[index]->type == &lease_type)
 		what.lease = call->caps[index];
 	return space_map(s, &what);
