@@ -50,4 +50,18 @@ interface AddressSpace {
   # since, does not allow writing.
 
   query @6 (address :UInt64) -> (access :UInt32, mapped :Bool);
+
+  reserve @7 (pages :UInt64) -> (address :UInt64);
+  # Sets aside a range where nothing is mapped and nothing is reserved, for maps
+  # and commits to come; the exokernel chooses it. It costs 64 bytes, not pages,
+  # and keeps off other reserve calls only: whoever names an address in it may
+  # map there. Not in a module region: INVALID. NO_SLOT: there are 256 already, or
+  # no range is long enough.
+
+  unreserve @8 (address :UInt64) -> ();
+  # Ends the reservation that begins there; what is mapped stays. NOT_FOUND: none
+  # does.
+
+  commit @9 (address :UInt64, pages :UInt64, access :UInt32) -> ();
+  # fresh, within one reservation. NOT_FOUND: the range is not.
 }

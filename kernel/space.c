@@ -484,6 +484,7 @@ void space_destroy(struct object *o)
 	}
 	if (s->module)
 		object_drop(&s->module->object);
+	space_unreserve_all(s);
 	if (s->leased)
 		block_free(s->leased, SPACE_LEASED_BYTES, s->ledger);
 	block_free(s, sizeof(*s), s->ledger);

@@ -113,11 +113,26 @@ static enum status call_query(const struct space *s, struct call *call)
 	return STATUS_OK;
 }
 
+static enum status call_reserve(struct space *s, struct call *call)
+{
+	struct address_space_reserve_params_reader params = {call->params};
+	uint64_t address;
+	enum status status = space_reserve(s, address_space_reserve_params_get_pages(params),
+	                                   &address);
+
+	if (!status)
+		address_space_reserve_results_set_address(
+			address_space_reserve_results_build(&call->results), address);
+	return status;
+}
+
 static enum status space_call(struct object *o, struct call *call)
 {
 	struct space *s = (struct space *)o;
 	struct address_space_fresh_params_reader fresh = {call->params};
 	struct address_space_resolve_params_reader resolve = {call->params};
+	struct address_space_unreserve_params_reader unreserve = {call->params};
+	struct address_space_commit_params_reader commit = {call->params};
 
 	switch (call->method) {
 	case ADDRESS_SPACE_MAP:
@@ -136,6 +151,14 @@ static enum status space_call(struct object *o, struct call *call)
 		return space_resolve(s, address_space_resolve_params_get_address(resolve));
 	case ADDRESS_SPACE_QUERY:
 		return call_query(s, call);
+	case ADDRESS_SPACE_RESERVE:
+		return call_reserve(s, call);
+	case ADDRESS_SPACE_UNRESERVE:
+		return space_unreserve(s, address_space_unreserve_params_get_address(unreserve));
+	case ADDRESS_SPACE_COMMIT:
+		return space_commit(s, address_space_commit_params_get_address(commit),
+		                    address_space_commit_params_get_pages(commit),
+		                    address_space_commit_params_get_access(commit));
 	default:
 		return STATUS_NO_METHOD;
 	}
