@@ -128,9 +128,11 @@ enum status domain_grant(struct domain *d, const char *name, size_t length,
 	status = domain_insert(d, o, &id);
 	if (status)
 		return status;
-	entry = &set->entries[set->count++];
-	*entry = (struct capset_entry){.interface = shown->type->interface, .cap = id};
+	entry = &set->entries[set->count];
+	*entry = (struct capset_entry){.interface = object_interface(shown), .cap = id};
 	memcpy(entry->name, name, length);
+	/* A program may be reading: it sees whole entries. */
+	__atomic_store_n(&set->count, set->count + 1, __ATOMIC_RELEASE);
 	return STATUS_OK;
 
 refuse:

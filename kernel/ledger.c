@@ -6,7 +6,9 @@
 #include "kernel/ledger.h"
 
 #include "abi/ledger.capnp.h"
+#include "kernel/endpoint.h"
 #include "kernel/memobject.h"
+#include "kernel/notification.h"
 #include "kernel/revoker.h"
 
 static struct ledger_object *create(struct ledger *ledger, struct ledger *payer, bool owner)
@@ -94,9 +96,14 @@ static enum status call_reclaim(struct ledger *l, struct call *call)
 	child = other(call, index);
 	if (!child)
 		return call_refuse(call, STATUS_NO_CAP, "no Ledger to take from");
-	status = ledger_reclaim(l, child, ledger_reclaim_params_get_bytes(params), &moved);
+	if (child->parent != l)
+		return call_refuse(call, STATUS_DENIED, "no child of this ledger");
+	moved = ledger_reclaim_params_get_bytes(params);
+	if (moved > ledger_left(child))
+		moved = ledger_left(child);
+	status = ledger_reclaim(child, moved);
 	if (status)
-		return call_refuse(call, status, "no child of this ledger");
+		return status;
 	ledger_reclaim_results_set_bytes(ledger_reclaim_results_build(&call->results), moved);
 	return STATUS_OK;
 }
@@ -109,6 +116,28 @@ static enum status call_memory(struct ledger *l, struct call *call)
 		return STATUS_NO_MEMORY;
 	ledger_memory_results_set_pool(ledger_memory_results_build(&call->results),
 	                               call_answer_cap(call, pool));
+	return STATUS_OK;
+}
+
+static enum status call_endpoint(struct ledger *l, struct call *call)
+{
+	struct object *o = endpoint_create(l);
+
+	if (!o)
+		return STATUS_NO_MEMORY;
+	ledger_endpoint_results_set_endpoint(ledger_endpoint_results_build(&call->results),
+	                                     call_answer_cap(call, o));
+	return STATUS_OK;
+}
+
+static enum status call_notification(struct ledger *l, struct call *call)
+{
+	struct object *o = notification_create(l);
+
+	if (!o)
+		return STATUS_NO_MEMORY;
+	ledger_notification_results_set_notification(
+		ledger_notification_results_build(&call->results), call_answer_cap(call, o));
 	return STATUS_OK;
 }
 
@@ -138,6 +167,10 @@ static enum status ledger_call(struct object *o, struct call *call)
 		return call_reclaim(l, call);
 	case LEDGER_MEMORY:
 		return call_memory(l, call);
+	case LEDGER_ENDPOINT:
+		return call_endpoint(l, call);
+	case LEDGER_NOTIFICATION:
+		return call_notification(l, call);
 	case LEDGER_REVOKER:
 		return call_revoker(l, call);
 	default:

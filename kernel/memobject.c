@@ -79,11 +79,11 @@ struct memobject *memobject_create(struct ledger *ledger, uint64_t pages)
 {
 	struct memobject *m;
 
-	if (pages > MEMOBJECT_PAGES_MAX || ledger_charge(ledger, pages << PAGE_SHIFT))
+	if (pages > MEMOBJECT_PAGES_MAX || page_reserve(ledger, pages))
 		return NULL;
 	m = create_bare(ledger, pages);
 	if (!m)
-		ledger_return(ledger, pages << PAGE_SHIFT);
+		page_unreserve(ledger, pages);
 	return m;
 }
 
@@ -96,12 +96,7 @@ struct memobject *memobject_adopt(struct ledger *ledger, struct paddr start, uin
 		uint32_t *slot = slot_of(m, i, true);
 
 		KASSERT(slot); /* boot: memory cannot be this short */
-		/* This memory is new to the ledgers: all of them gain it, spent. */
-		for (struct ledger *l = ledger; l; l = l->parent) {
-			l->limit += PAGE_SIZE;
-			l->used += PAGE_SIZE;
-		}
-		frames_adopt(&kmem_frames, first + i, ledger->id);
+		page_adopt(first + i, ledger);
 		*slot = first + i;
 		m->own++;
 	}
@@ -131,7 +126,7 @@ static void memobject_destroy(struct object *o)
 		page++;
 	}
 	if (unused)
-		ledger_return(ledger, unused << PAGE_SHIFT);
+		page_unreserve(ledger, unused);
 	free_bare(m);
 }
 

@@ -1,8 +1,14 @@
 /* object.c: see object.h. */
 #include "kernel/object.h"
 
+#include "kernel/endpoint.h"
 #include "kernel/panic.h"
 #include "kernel/revoker.h"
+
+uint64_t object_interface(const struct object *o)
+{
+	return o->type == &facet_type ? ((const struct facet *)o)->interface : o->type->interface;
+}
 
 struct object *call_cap(const struct call *call, uint32_t index,
                         const struct object_type *type)

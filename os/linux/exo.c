@@ -21,8 +21,9 @@
 #include "rt/ring.h"
 
 enum { SLOT = 120, SLOT_RESULTS = 64, RESULTS_SIZE = SLOT - SLOT_RESULTS };
+enum { START_WORDS = 5 }; /* of ThreadStart; what is not sent of a struct is 0 */
 _Static_assert(SLOT * (int)RING_SQ_ENTRIES <= (int)RING_AREA_SIZE, "one slot for each entry");
-_Static_assert((int)LIBOS_SPAWN_PARAMS_MESSAGE_BYTES + (int)THREAD_START_MESSAGE_BYTES - 8 <=
+_Static_assert((int)LIBOS_SPAWN_PARAMS_MESSAGE_BYTES + 8 * (int)START_WORDS <=
                    SLOT_RESULTS, "");
 _Static_assert((int)LIBOS_SPAWN_RESULTS_MESSAGE_BYTES <= (int)RESULTS_SIZE, "");
 
@@ -412,7 +413,7 @@ static void fill_start(uint64_t *words, const struct exo_start *start)
 	words[3] = start->module_stack;
 	words[4] = start->ring;
 }
-_Static_assert(THREAD_START_DATA_WORDS == 5 && THREAD_START_POINTERS == 0, "");
+_Static_assert((int)THREAD_START_DATA_WORDS > (int)START_WORDS && THREAD_START_POINTERS == 0, "");
 
 /* A struct pointer at words[at] to the `data` words that begin at words[target]. */
 static uint64_t struct_pointer(uint32_t at, uint32_t target, uint32_t data)
@@ -431,7 +432,7 @@ enum status exo_spawn(const struct exo_start *start, struct exo_process *out)
 
 	words[0] = SHAPE(LIBOS_SPAWN_PARAMS);
 	words[1] = 0; /* any PID */
-	words[2] = struct_pointer(2, 3, THREAD_START_DATA_WORDS);
+	words[2] = struct_pointer(2, 3, START_WORDS);
 	fill_start(&words[3], start);
 	with_results(e);
 	status = call_for(ring, &done);
@@ -457,7 +458,7 @@ enum status exo_thread(uint32_t process, const struct exo_start *start, uint32_t
 
 	words[0] = SHAPE(LIBOS_THREAD_PARAMS);
 	words[1] = CAPABILITY(0);
-	words[2] = struct_pointer(2, 3, THREAD_START_DATA_WORDS);
+	words[2] = struct_pointer(2, 3, START_WORDS);
 	fill_start(&words[3], start);
 	with_cap(e, process);
 	with_results(e);
