@@ -109,5 +109,8 @@ void space_destroy(struct object *o);
  * is needed; at least up to the page's end. NULL: it is not. */
 void *space_reach(const struct space *s, uint64_t address, bool write);
 
+/* The same for reading a u32 (aligned); *shared: others may see its page too. */
+const uint32_t *space_word(const struct space *s, uint64_t address, bool *shared);
+
 /* Where a thread of `s` finds `address`: in the region or in the lower half. */
 const struct space *space_holding(const struct space *s, uint64_t address);

@@ -99,8 +99,8 @@ any_capability(struct garbage *g)
 	static const struct { const char *name; uint64_t interface; uint16_t methods; } known[] = {
 		{ "console", CONSOLE_ID, 2 },      { "timer", TIMER_ID, 3 },
 		{ "memory", MEMORY_POOL_ID, 2 },   { "power", POWER_ID, 1 },
-		{ "libos", LIBOS_TABLE_ID, 2 },    { "bundle", MEMORY_OBJECT_ID, 5 },
-		{ "space", ADDRESS_SPACE_ID, 7 },  { "self", PROCESS_ID, 7 },
+		{ "libos", LIBOS_TABLE_ID, 2 },    { "bundle", MEMORY_OBJECT_ID, 7 },
+		{ "space", ADDRESS_SPACE_ID, 10 },  { "self", PROCESS_ID, 7 },
 	};
 	uint64_t i = below(g, sizeof known / sizeof known[0]);
 	return (struct known){ native_find(g->self, known[i].name), known[i].interface,
