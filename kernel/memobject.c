@@ -451,7 +451,10 @@ static enum status shared_buffer_call(struct object *o, struct call *call)
 }
 
 const struct object_type shared_buffer_type = {
-	"shared buffer", SHARED_BUFFER_ID, shared_buffer_call, memobject_destroy,
+	.name = "shared buffer",
+	.interface = SHARED_BUFFER_ID,
+	.call = shared_buffer_call,
+	.destroy = memobject_destroy,
 };
 
 /* ReadOnlyMemory's two methods have the shapes of MemoryObject's. */

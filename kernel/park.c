@@ -204,7 +204,10 @@ static void parkspace_destroy(struct object *o)
 }
 
 const struct object_type parkspace_type = {
-	"park space", PARK_SPACE_ID, parkspace_call, parkspace_destroy,
+	.name = "park space",
+	.interface = PARK_SPACE_ID,
+	.call = parkspace_call,
+	.destroy = parkspace_destroy,
 };
 
 struct object *parkspace_create(struct ledger *ledger)
