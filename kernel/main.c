@@ -21,6 +21,7 @@
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/sched.h"
+#include "kernel/schedcontrol.h"
 #include "kernel/spawner.h"
 #include "kernel/string.h"
 #include "kernel/timer.h"
@@ -95,6 +96,7 @@ static struct libos *register_none(void)
 	grant(none, "memory", memory_pool_create(none->domain->ledger));
 	grant(none, "ledger", ledger_object_create(none->domain->ledger));
 	grant(none, "power", power_object());
+	grant(none, "scheduling", sched_control_object());
 	grant(none, "libos", libos_table_object());
 	grant(none, "spawner", spawner_object());
 	grant(none, "thread", thread_control_object());
