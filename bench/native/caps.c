@@ -12,6 +12,8 @@
 #include "bench/native/entry.h"
 #include "bench/native/world.h"
 
+#include "abi/scheduling.capnp.h"
+
 struct row {
 	const char *name;
 	uint32_t (*start)(void); /* the capability that the batch is given; 0: failed */
@@ -95,32 +97,48 @@ static void stop_server(uint32_t facet)
 
 /* -- a signal, until who waits for it runs ------------------------------------------- */
 
-enum { GO = 1, STOP = 2 };
+enum { GO = 1, ABOVE = 40 }; /* a priority above our own, which is 31 */
 
 static struct native_child waiter;
-static uint32_t acknowledged;
+static uint32_t context;
 
-/* Waits for a signal, tells when it ran, and says so by another one. */
+/* Waits for a signal and tells when it ran; again and again. */
 static int wait_and_tell(struct native *me)
 {
 	struct ring *ring = me->ring;
 	uint32_t signalled = native_find(me, "signalled");
-	uint32_t acknowledged = native_find(me, "acknowledged");
 
 	for (;;) {
 		uint64_t now;
 
-		push_bits(ring, signalled, NOTIFICATION_WAIT, GO | STOP);
+		push_bits(ring, signalled, NOTIFICATION_WAIT, GO);
 		enter(ring, 1);
 		now = rdtsc();
 		if (!answered(ring, 0) || SHARED->stop)
 			return 0;
 		SHARED->woken = now;
-		push_bits(ring, acknowledged, NOTIFICATION_SIGNAL, GO);
-		enter(ring, 1);
-		if (!answered(ring, 0))
-			return 1;
 	}
+}
+
+/* Has `thread` run at priority ABOVE. */
+static uint32_t raise(uint32_t thread)
+{
+	struct native_call call;
+	struct scheduling_control_create_params_builder create;
+	uint32_t context;
+
+	native_call(&call, world.self, native_find(world.self, "scheduling"),
+	            SCHEDULING_CONTROL_ID, SCHEDULING_CONTROL_CREATE);
+	create = scheduling_control_create_params_build(&call.params);
+	scheduling_control_create_params_set_budget_ns(create, SCHEDULING_INFINITE);
+	scheduling_control_create_params_set_priority(create, ABOVE);
+	if (native_send(&call) != STATUS_OK)
+		return 0;
+	context = call.caps[0];
+	native_call(&call, world.self, context, SCHEDULING_CONTEXT_ID, SCHEDULING_CONTEXT_BIND);
+	scheduling_context_bind_params_set_thread(
+		scheduling_context_bind_params_build(&call.params), native_attach(&call, thread));
+	return native_send(&call) == STATUS_OK ? context : 0;
 }
 
 static uint32_t start_waiter(void)
@@ -128,30 +146,25 @@ static uint32_t start_waiter(void)
 	struct native *self = world.self;
 	uint32_t signalled = ledger_make(LEDGER_NOTIFICATION);
 
-	acknowledged = ledger_make(LEDGER_NOTIFICATION);
-	if (signalled == 0 || acknowledged == 0 || !spawn_sharing(wait_and_tell, 0, &waiter) ||
-	    native_grant(self, waiter.process, "signalled", signalled) != STATUS_OK ||
-	    native_grant(self, waiter.process, "acknowledged", acknowledged) != STATUS_OK ||
-	    native_start(self, waiter.thread) != STATUS_OK)
+	if (signalled == 0 || !spawn_sharing(wait_and_tell, 0, &waiter))
 		return 0;
 	SHARED->stop = 0;
+	context = raise(waiter.thread);
+	if (context == 0 ||
+	    native_grant(self, waiter.process, "signalled", signalled) != STATUS_OK ||
+	    native_start(self, waiter.thread) != STATUS_OK)
+		return 0;
 	return signalled;
 }
 
-/* Whoever signals then waits too, for an answer that it asked for before: of two
- * threads of the same priority, the one that was woken runs when the other waits. */
-ALWAYS_INLINE uint64_t wake(struct ring *ring, uint32_t signalled, uint32_t acknowledged)
+/* Being above us, the waiter has run when we go on. */
+ALWAYS_INLINE uint64_t wake(struct ring *ring, uint32_t signalled)
 {
-	uint64_t start;
-	bool good;
+	uint64_t start = rdtsc();
 
-	push_bits(ring, acknowledged, NOTIFICATION_WAIT, GO);
-	enter(ring, 0);
-	start = rdtsc();
 	push_bits(ring, signalled, NOTIFICATION_SIGNAL, GO);
-	enter(ring, 2);
-	good = answered(ring, 0);
-	return answered(ring, 0) && good ? SHARED->woken - start : FAILED;
+	enter(ring, 1);
+	return answered(ring, 0) && SHARED->woken > start ? SHARED->woken - start : FAILED;
 }
 
 static ON_ITS_OWN uint64_t batch_notify_wake(struct ring *ring, uint32_t signalled,
@@ -160,7 +173,7 @@ static ON_ITS_OWN uint64_t batch_notify_wake(struct ring *ring, uint32_t signall
 	uint64_t ticks = 0, once;
 
 	for (; count > 0; count--) {
-		once = wake(ring, signalled, acknowledged);
+		once = wake(ring, signalled);
 		if (once >= FAILED)
 			return FAILED;
 		ticks += once;
@@ -189,12 +202,12 @@ static void stop_waiter(uint32_t signalled)
 	struct native_end end;
 
 	SHARED->stop = 1;
-	if (!notify_signal(self, signalled, STOP) ||
+	if (!notify_signal(self, signalled, GO) ||
 	    native_wait(self, waiter.process, &end) != STATUS_OK || end.code != 0)
 		tell_failed("notify_wake", "the waiter ended badly");
 	native_forget(self, &waiter);
 	(void)!ring_release(self->ring, signalled);
-	(void)!ring_release(self->ring, acknowledged);
+	(void)!ring_release(self->ring, context);
 }
 
 /* -- rows ------------------------------------------------------------------------------- */
