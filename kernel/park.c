@@ -1,31 +1,33 @@
 /* park.c: see park.h. A word is known by its physical address, so it may be
- * mapped at different places; buckets keep the waiters in order of arrival. Each
- * waiter holds the word's frame: nobody else's word can come to stand there. */
+ * mapped at different places. The waiters of all words stand in one tree, those
+ * of one word in order of arrival. Each holds the word's frame: nobody else's
+ * word can come to stand there. */
 #include "kernel/park.h"
 
 #include "kernel/arch/x86_64/clock.h"
+#include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
 #include "kernel/ring.h"
 
-enum { PARK_BUCKETS = 64 };
-
-static struct pending_queue buckets[PARK_BUCKETS];
+static struct sorted waiters;
 
 static uint64_t key_of(const uint32_t *word)
 {
 	return virt_to_phys(word).v;
 }
 
-static struct pending_queue *bucket_of(uint64_t key)
+static struct pending *pending_at(struct sorted_node *node)
 {
-	return &buckets[(key >> 2 ^ key >> 12) % PARK_BUCKETS];
+	return (struct pending *)((char *)node - offsetof(struct pending, word));
 }
 
 static void unpark(struct pending *p)
 {
-	pending_unlink(bucket_of(p->key), p);
+	uint64_t key = p->word.key;
+
+	sorted_remove(&waiters, &p->word);
 	timeout_cancel(&p->timeout);
-	page_drop((uint32_t)(p->key >> PAGE_SHIFT));
+	page_drop((uint32_t)(key >> PAGE_SHIFT));
 }
 
 static void cancel(struct pending *p)
@@ -63,9 +65,10 @@ enum status park(struct thread *t, unsigned kind, const struct ring_sqe *sqe,
 	p = pending_create(&call, cancel);
 	if (!p)
 		return STATUS_NO_MEMORY;
-	p->key = key_of(word);
-	frames_hold(&kmem_frames, (uint32_t)(p->key >> PAGE_SHIFT));
-	pending_append(bucket_of(p->key), p);
+	if (!waiters.random)
+		waiters.random = rdtsc() | 1;
+	sorted_insert(&waiters, &p->word, key_of(word));
+	frames_hold(&kmem_frames, (uint32_t)(p->word.key >> PAGE_SHIFT));
 	if (sqe->timeout < UINT64_MAX / 2)
 		timeout_set(&p->timeout, clock_now() + sqe->timeout, expired);
 	return CALL_PENDING;
@@ -73,14 +76,12 @@ enum status park(struct thread *t, unsigned kind, const struct ring_sqe *sqe,
 
 uint32_t park_wake(const uint32_t *word, uint32_t most)
 {
-	uint64_t key = key_of(word);
-	struct pending_queue *q = bucket_of(key);
+	struct sorted_node *node;
 	uint32_t woken = 0;
 
-	for (struct pending *p = q->head, *next; p && woken < most; p = next) {
-		next = p->next;
-		if (p->key != key)
-			continue;
+	while (woken < most && (node = sorted_find(&waiters, key_of(word)))) {
+		struct pending *p = pending_at(node);
+
 		unpark(p);
 		pending_answer(p, STATUS_OK, NULL, 0);
 		woken++;

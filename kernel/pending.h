@@ -72,7 +72,12 @@ struct pending {
 	union {
 		struct {
 			struct timeout timeout;
-			uint64_t key, argument;
+			union {
+				struct sorted_node word; /* parked */
+				struct {
+					uint64_t key, argument;
+				};
+			};
 		};
 		struct pending_call call;
 		struct pending_receive receive;

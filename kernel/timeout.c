@@ -3,7 +3,7 @@
 
 #include "kernel/arch/x86_64/x86.h"
 
-static struct deadlines all;
+static struct sorted all;
 
 void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *))
 {
@@ -11,18 +11,18 @@ void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *
 	if (!all.random)
 		all.random = rdtsc() | 1;
 	t->expire = expire;
-	deadlines_set(&all, &t->deadline, at);
+	sorted_insert(&all, &t->deadline, at);
 }
 
 void timeout_cancel(struct timeout *t)
 {
-	if (t->deadline.set)
-		deadlines_clear(&all, &t->deadline);
+	if (t->deadline.in)
+		sorted_remove(&all, &t->deadline);
 }
 
 void timeout_run(uint64_t now)
 {
-	while (all.first && all.first->at <= now) {
+	while (all.first && all.first->key <= now) {
 		struct timeout *t = (struct timeout *)all.first;
 
 		timeout_cancel(t);
@@ -32,5 +32,5 @@ void timeout_run(uint64_t now)
 
 uint64_t timeout_next(void)
 {
-	return all.first ? all.first->at : TIMEOUT_NEVER;
+	return all.first ? all.first->key : TIMEOUT_NEVER;
 }

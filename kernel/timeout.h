@@ -2,11 +2,11 @@
  * what one program sets costs another a logarithm. */
 #pragma once
 
-#include "core/deadlines.h"
+#include "core/sorted.h"
 #include "kernel/types.h"
 
 struct timeout {
-	struct deadline deadline; /* must be first; clock_now() ns */
+	struct sorted_node deadline; /* must be first; clock_now() ns */
 	void (*expire)(struct timeout *); /* it is already out of the tree */
 };
 
