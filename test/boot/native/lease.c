@@ -288,18 +288,25 @@ static void arguments(void)
 	release(revoker);
 }
 
-/* A ledger with room for a revoker, and then for nothing. */
+/* A ledger with one page: room for a few revokers, and then for nothing. */
 static void what_cannot_be_paid_is_refused(void)
 {
+	enum { IN_PAGE_MOST = NATIVE_PAGE / 64 };
 	struct native_call call;
-	uint32_t small, refused = 0;
+	uint32_t small, more[IN_PAGE_MOST], count = 0, revoker = 0;
+	enum status status = STATUS_OK;
 	native_call(&call, self, ledger, LEDGER_ID, LEDGER_CHILD);
-	ledger_child_params_set_bytes(ledger_child_params_build(&call.params), 128);
+	ledger_child_params_set_bytes(ledger_child_params_build(&call.params), NATIVE_PAGE);
 	OK(native_send(&call));
 	small = call.caps[0];
-	uint32_t revoker = 0;
 	OK(native_revoker(self, small, &revoker));
-	REFUSED(NO_MEMORY, native_revoker(self, small, &refused));
+	while (count < IN_PAGE_MOST && status == STATUS_OK) {
+		status = native_revoker(self, small, &more[count]);
+		count += status == STATUS_OK;
+	}
+	CHECK_STATUS(&check, STATUS_NO_MEMORY, status);
+	while (count > 0)
+		release(more[--count]);
 	uint32_t object = allocate(1), lease = lease_of(revoker, object);
 	release(small); /* closed; the revoker that it paid for is still good */
 	OK(alive(lease));
