@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
+#include "kernel/trace.h"
 
 enum {
 	PHOFF_AT = 32, /* in an ELF header */
@@ -461,6 +462,7 @@ static enum status call_become(struct libos *l, struct call *call)
 	}
 	grant_own(l, &p->object, &space->object);
 	log_line("PID %u: from libOS %s to %s", p->pid, old->id, l->id);
+	trace_unanswered(t, call->ring);
 	thread_remove_program_ring(t);
 	p->space = space;
 	thread_become(t, &start);
@@ -472,6 +474,7 @@ static enum status call_become(struct libos *l, struct call *call)
 	libos_enter(l, p);
 	libos_used(l);
 	libos_leave(old);
+	trace_start(t);
 	return CALL_PENDING; /* nobody is left to be answered */
 }
 

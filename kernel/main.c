@@ -21,6 +21,7 @@
 #include "kernel/sched.h"
 #include "kernel/string.h"
 #include "kernel/timer.h"
+#include "kernel/trace.h"
 
 /* Bytes of RAM that were not the bundle's, before anything was taken. */
 static uint64_t memory_at_start;
@@ -150,6 +151,7 @@ static void first_cpu_main(void)
 	clock_init();
 	uart_init();
 	uart_enable_rx_interrupt();
+	trace_init();
 	kernel_lock();
 	start_iis();
 	kernel_unlock();

@@ -30,6 +30,7 @@ struct process {
 	struct pid_table *pids;
 	uint32_t pid;
 	uint32_t thread_count;
+	uint32_t threads_made;
 	uint32_t program_rings; /* made so far */
 	struct thread *threads;
 	uint64_t module_syscall, module_trap; /* of the libOS's module; 0: none */

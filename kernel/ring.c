@@ -15,6 +15,7 @@
 #include "kernel/sched.h"
 #include "kernel/space.h"
 #include "kernel/string.h"
+#include "kernel/trace.h"
 
 /* The kernel's pointer to the thread's `address`: at least one byte, *room of
  * them. A ring reaches only its own half. NULL: not mapped that way. */
@@ -142,6 +143,7 @@ struct pending *pending_create(const struct call *call, void (*cancel)(struct pe
 	p->results_size = call->results_size;
 	p->ledger = ledger;
 	p->cancel = cancel;
+	trace_mark(&p->trace);
 	p->next_in_thread = call->thread->pending;
 	call->thread->pending = p;
 	return p;
@@ -165,6 +167,7 @@ void pending_answer(struct pending *p, enum status status, const void *message,
 	unsigned kind = p->ring;
 
 	answer(t, kind, p->results_address, p->results_size, message, size, &cqe);
+	trace_later(t, kind, &p->trace, &cqe, message);
 	pending_free(p);
 	post(t, kind, &cqe);
 }
@@ -220,6 +223,7 @@ static enum status decode_call(struct call *call, const struct ring_sqe *sqe,
 	status = copy_in(call->thread, call->ring, cpu->message, sqe->params, sqe->params_size);
 	if (status)
 		return status;
+	trace_target(*target, cpu->message, sqe->params_size);
 	if (copy_out(call->thread, call->ring, sqe->results, NULL, results_room(sqe)))
 		return STATUS_FAULT;
 	return capnp_read_root(cpu->message, sqe->params_size, &call->params);
@@ -359,12 +363,18 @@ static bool consume(struct thread *t, unsigned kind, uint32_t tail)
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
 		r->sq_head++;
 		__atomic_store_n(&page->sq_head, r->sq_head, __ATOMIC_RELEASE);
+		trace_entry(&sqe);
 		status = serve(t, kind, &sqe, &cqe);
-		if (t->state != THREAD_RUNNING || t->dying || r->page != page)
+		if (t->state != THREAD_RUNNING || t->dying || r->page != page) {
+			trace_unanswered(t, kind);
 			return false;
-		if (status == CALL_PENDING)
+		}
+		if (status == CALL_PENDING) {
+			trace_unanswered(t, kind);
 			continue;
+		}
 		cqe.status = (uint16_t)status;
+		trace_served(t, kind, &cqe, this_cpu->answer);
 		post(t, kind, &cqe);
 	}
 	return true;
@@ -403,6 +413,7 @@ void ring_enter(struct thread *t, unsigned kind, uint64_t least, uint64_t timeou
 		t->regs.rax = STATUS_INVALID;
 		return;
 	}
+	trace_enter(t, kind, least, timeout_ns);
 	if (!consume(t, kind, tail))
 		return;
 	if (unconsumed(r) >= least)

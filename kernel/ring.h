@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernel/thread.h"
+#include "kernel/trace.h"
 
 /* A call that is answered later. Its owner is whoever will answer it. */
 struct pending {
@@ -14,6 +15,7 @@ struct pending {
 	struct ledger *ledger;
 	struct pending *next_in_thread;
 	void (*cancel)(struct pending *); /* the thread ends: forget it */
+	struct trace_mark trace;
 	/* For the owner's use. */
 	struct pending *next, *prev;
 	struct timeout timeout;

@@ -11,6 +11,7 @@
 #include "kernel/panic.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/trace.h"
 
 enum { FPU_MXCSR = 24, MXCSR_INITIAL = 0x1f80 };
 
@@ -176,6 +177,7 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 	t->next_in_process = p->threads;
 	p->threads = t;
 	p->thread_count++;
+	t->number = ++p->threads_made;
 	*out = t;
 	return STATUS_OK;
 }
@@ -209,6 +211,7 @@ void thread_wake(struct thread *t, enum status status)
 	KASSERT(t->state == THREAD_WAITING);
 	timeout_cancel(&t->wait_timeout);
 	t->regs.rax = status;
+	trace_woken(t, status);
 	make_ready(t);
 }
 
@@ -221,6 +224,8 @@ void thread_end(struct thread *t)
 		sched_dequeue(t);
 	timeout_cancel(&t->wait_timeout);
 	t->state = THREAD_ENDED;
+	if (started)
+		trace_end(t);
 	pending_cancel_all(t);
 	if (this_cpu->registers == t)
 		this_cpu->registers = NULL;
@@ -256,6 +261,7 @@ enum status thread_start(struct thread *t)
 	if (t->state != THREAD_NEW)
 		return t->state == THREAD_ENDED ? STATUS_GONE : STATUS_BUSY;
 	object_hold(&t->object); /* from now on it needs nobody to hold it */
+	trace_start(t);
 	make_ready(t);
 	return STATUS_OK;
 }
