@@ -134,27 +134,65 @@ long child_unmap(struct child *c, uint64_t address, uint64_t size)
 	return host_call(c, SYS_munmap, address, size, 0, 0, 0, 0);
 }
 
+/* What is mapped, its own page and the host kernel's half left out. */
+struct region {
+	uint64_t from, to;
+};
+
+static size_t regions(struct child *c, struct region **out)
+{
+	char path[32], line[512];
+	size_t count = 0, room = 0;
+	unsigned long from, to;
+	FILE *maps;
+
+	*out = NULL;
+	snprintf(path, sizeof path, "/proc/%d/maps", c->pid);
+	maps = fopen(path, "r");
+	while (maps && fgets(line, sizeof line, maps)) {
+		if (sscanf(line, "%lx-%lx", &from, &to) != 2 || from == CHILD_PAGE || from >> 63)
+			continue;
+		if (count == room) {
+			void *more = realloc(*out, (room = 2 * room + 16) * sizeof **out);
+
+			if (!more)
+				break;
+			*out = more;
+		}
+		(*out)[count++] = (struct region){ from, to };
+	}
+	if (maps)
+		fclose(maps);
+	return count;
+}
+
 long child_protect(struct child *c, uint64_t address, uint64_t size, int protection)
 {
-	return host_call(c, SYS_mprotect, address, size, (uint64_t)protection, 0, 0, 0);
+	struct region *all;
+	size_t count = regions(c, &all);
+	long status = 0;
+
+	for (size_t i = 0; i < count && status == 0; i++) {
+		uint64_t from = all[i].from > address ? all[i].from : address;
+		uint64_t to = all[i].to < address + size ? all[i].to : address + size;
+
+		if (from < to)
+			status = host_call(c, SYS_mprotect, from, to - from, (uint64_t)protection, 0, 0, 0);
+	}
+	free(all);
+	return status;
 }
 
 /* All that came with the image: stack, vdso and their like. */
 static bool empty(struct child *c)
 {
-	char path[32], line[256];
-	unsigned long from, to;
-	FILE *maps;
+	struct region *all;
+	size_t count = regions(c, &all);
 
-	snprintf(path, sizeof path, "/proc/%d/maps", c->pid);
-	maps = fopen(path, "r");
-	if (!maps)
-		return refuse(c, "%s: %s", path, strerror(errno));
-	while (fgets(line, sizeof line, maps))
-		if (sscanf(line, "%lx-%lx", &from, &to) == 2 && from != CHILD_PAGE && from >> 63 == 0 &&
-		    child_unmap(c, from, to - from) != 0)
+	for (size_t i = 0; i < count; i++)
+		if (child_unmap(c, all[i].from, all[i].to - all[i].from) != 0)
 			refuse(c, "the child's memory cannot be emptied");
-	fclose(maps);
+	free(all);
 	return c->error[0] == 0;
 }
 

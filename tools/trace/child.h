@@ -38,7 +38,8 @@ struct child_event {
 bool child_start(struct child *c);
 void child_end(struct child *c);
 
-/* mmap, munmap and mprotect in the child: 0, or the negative errno. */
+/* mmap, munmap and mprotect in the child: 0, or the negative errno. mprotect
+ * passes over holes. */
 long child_map(struct child *c, uint64_t address, uint64_t size, int protection, int flags,
                uint64_t offset_in_store);
 long child_unmap(struct child *c, uint64_t address, uint64_t size);

@@ -297,13 +297,12 @@ static bool follow_protect(struct memory *m, const struct followed *f)
 	uint64_t pages = address_space_protect_params_get_pages(params);
 	int protection = protection_of(address_space_protect_params_get_access(params));
 
+	long status;
+
 	if (!range_ok(m, address, pages))
 		return false;
-	if (child_protect(m->child, address, pages * PAGE, protection) == 0)
-		return true;
-	for (uint64_t i = 0; i < pages; i++) /* there are holes: they are passed over */
-		(void)child_protect(m->child, address + i * PAGE, PAGE, protection);
-	return true;
+	status = child_protect(m->child, address, pages * PAGE, protection);
+	return !status || refuse(m, "%llx: %s", (unsigned long long)address, strerror((int)-status));
 }
 
 static bool follow_unmap(struct memory *m, const struct followed *f)

@@ -316,6 +316,19 @@ static void print_duration(FILE *out, uint64_t ns)
 		fprintf(out, "  %.1f ms", (double)ns / 1e6);
 }
 
+/* What was asked, where `accepted` has told the rest. */
+static void print_later(FILE *out, const struct asked *a, uint64_t number)
+{
+	const struct names_interface *interface = names_interface(a->interface);
+	const struct names_method *method = names_method(a->interface, a->method);
+
+	if (a->op == RING_CALL && method)
+		fprintf(out, "%s.%s", interface->name, method->name);
+	else
+		fputs(a->op < RING_OP_COUNT ? ops[a->op] : "operation", out);
+	fprintf(out, ", asked in #%" PRIu64, number);
+}
+
 static void print_completion(FILE *out, struct trace_event_completion_reader c)
 {
 	struct trace_event_entry_reader entry;
@@ -330,7 +343,7 @@ static void print_completion(FILE *out, struct trace_event_completion_reader c)
 		return;
 	}
 	if (trace_event_completion_get_later(c))
-		fprintf(out, "answer to #%" PRIu64 " ", trace_event_entry_get_number(entry));
+		print_later(out, &a, trace_event_entry_get_number(entry));
 	else
 		print_asked(out, &a);
 	fputs(" -> ", out);
