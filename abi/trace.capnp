@@ -19,7 +19,7 @@ struct TraceEvent {
 
     accepted @6 :Entry;
     # An entry was consumed that has no completion yet: it comes later (then with the
-    # same number), or never, because the call ends its caller.
+    # same number), or never: the call ends its caller, or its caller ends.
 
     enter @7 :Enter;
     # The thread called cap_enter. Entries consumed and completions posted up to its
@@ -36,17 +36,17 @@ struct TraceEvent {
   }
 
   struct Entry {
-    number @0 :UInt64;   # of entries consumed by the exokernel, from 1
+    number @0 :UInt32;   # on its ring, from 0: counts entries, and wraps
     ring @1 :Ring;
     op @2 :Op;
     method @3 :UInt16;   # RETURN, SERVE: the status
     cap @4 :UInt32;
     userData @5 :UInt64;
     interface @6 :UInt64; # RETURN, SERVE: the token; CANCEL, POST: the target
-    type @7 :Text;       # what kind of object `cap` named; empty if none, or if it
-                         # does not speak the interface
+    type @7 :Text;       # what kind of object `cap` named; empty: none
     object @8 :UInt64;   # tells objects apart while they live; 0: none
-    params @9 :Data;     # the whole message; empty if it could not be read
+    params @9 :Data;     # CALL, RETURN, SERVE: the whole message; empty if it could
+                         # not be read
     paramsSize @10 :UInt32; # what the entry said
     resultsRoom @11 :UInt32; # PARK: the value expected; WAKE: how many
     paramsAddress @12 :UInt64; # PARK, WAKE: the word
@@ -57,9 +57,10 @@ struct TraceEvent {
   }
 
   struct Completion {
-    entry @0 :Entry;     # number 0: of no entry (posted). If `later`, without what
-                         # `accepted` has told: params, sizes, addresses, caps
-    later @1 :Bool;
+    entry @0 :Entry;     # posted: of no entry, only userData counts. If `later`,
+                         # without what `accepted` has told: params, sizes,
+                         # addresses, caps (but a chained call's params are here)
+    later @1 :Bool;      # it was accepted before, with that number
     status @2 :Status;
     exception @3 :Bool;  # the results are an Exception (abi/exception.capnp)
     posted @4 :Bool;

@@ -13,7 +13,7 @@ static enum status power_call(struct object *o, struct call *call)
 	(void)o;
 	if (call->method != POWER_OFF)
 		return STATUS_NO_METHOD;
-	trace_unanswered(call->thread, call->ring);
+	trace_unanswered(call->thread);
 	power_off(power_off_params_get_status(params));
 }
 

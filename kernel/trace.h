@@ -6,7 +6,8 @@
  * one test of `trace_on` at each place below.
  *
  * Nothing here allocates or refuses, and a message has a largest size. There is
- * one buffer: call only under the kernel lock (exclusive). */
+ * one buffer: call exclusively only (lock.h). Fast paths that are not exclusive
+ * are not taken while trace_on. */
 #pragma once
 
 #include "kernel/object.h"
@@ -18,85 +19,67 @@ extern bool trace_on;
 /* Before the first thread. */
 void trace_init(void);
 
-/* What is kept of an entry whose completion comes later. */
-struct trace_mark {
-	uint64_t number; /* 0: nothing was kept */
-	uint64_t time;
-	uint64_t interface;
-	const struct object_type *type; /* NULL: none */
-	uint32_t cap;
-	uint16_t method;
-	uint8_t op;
-};
-
-void trace_note_entry(const struct ring_sqe *sqe);
-void trace_note_target(const struct object *target, const void *params, uint32_t size);
-void trace_note_mark(struct trace_mark *mark);
-void trace_write_served(const struct thread *t, unsigned kind, const struct ring_cqe *cqe,
-                        const void *results);
-void trace_write_later(const struct thread *t, unsigned kind, const struct trace_mark *mark,
-                       const struct ring_cqe *cqe, const void *results);
-void trace_write_enter(const struct thread *t, unsigned kind, uint64_t least,
+void trace_note_entry(const struct thread *t, unsigned ring, uint32_t sq,
+                      const struct ring_sqe *sqe);
+void trace_note_params(const void *params, uint32_t size);
+void trace_write_unanswered(const struct thread *t);
+void trace_write_answered(const struct thread *t, unsigned ring, uint32_t sq,
+                          const struct ring_cqe *cqe);
+void trace_write_posted(const struct thread *t, unsigned ring, const struct ring_cqe *cqe);
+void trace_write_enter(const struct thread *t, unsigned ring, uint64_t least,
                        uint64_t timeout);
 void trace_write_woken(const struct thread *t, enum status status);
 void trace_write_start(const struct thread *t);
 void trace_write_end(const struct thread *t);
 
-/* An entry was consumed; `sqe` is the exokernel's copy. What follows, up to
- * trace_served or trace_unanswered, is about it. */
-static inline void trace_entry(const struct ring_sqe *sqe)
+/* Entry `sq` of the ring is about to be served; `sqe` is the exokernel's copy.
+ * Also when a chained entry is served at last. */
+static inline void trace_entry(const struct thread *t, unsigned ring, uint32_t sq,
+                               const struct ring_sqe *sqe)
 {
 	if (trace_on)
-		trace_note_entry(sqe);
+		trace_note_entry(t, ring, sq, sqe);
 }
 
-/* Its target was found and its params were copied (`params` is that copy). */
-static inline void trace_target(const struct object *target, const void *params,
-                                uint32_t size)
+/* The exokernel's copy of its params. Without this the trace has a copy of its
+ * own, which another thread of the program may make a different one. */
+static inline void trace_params(const void *params, uint32_t size)
 {
 	if (trace_on)
-		trace_note_target(target, params, size);
+		trace_note_params(params, size);
 }
 
-/* Its completion is posted. `results`: cqe->results_size bytes that were written
- * to the caller, if the operation has results. */
-static inline void trace_served(const struct thread *t, unsigned kind,
-                                const struct ring_cqe *cqe, const void *results)
+/* It was served, and there is no completion: not yet, or never. Does nothing if
+ * there was one, or if somebody has said so before. */
+static inline void trace_unanswered(const struct thread *t)
 {
 	if (trace_on)
-		trace_write_served(t, kind, cqe, results);
+		trace_write_unanswered(t);
 }
 
-/* It was served, and there is no completion: not now, or never. */
-static inline void trace_unanswered(const struct thread *t, unsigned kind)
+/* Its completion is about to be posted, whoever caused it; the results are where
+ * the thread wants them. */
+static inline void trace_answered(const struct thread *t, unsigned ring, uint32_t sq,
+                                  const struct ring_cqe *cqe)
 {
 	if (trace_on)
-		trace_write_served(t, kind, NULL, NULL);
+		trace_write_answered(t, ring, sq, cqe);
 }
 
-/* Whatever will answer it later keeps this. */
-static inline void trace_mark(struct trace_mark *mark)
+/* A completion of no entry is about to be posted. */
+static inline void trace_posted(const struct thread *t, unsigned ring,
+                                const struct ring_cqe *cqe)
 {
 	if (trace_on)
-		trace_note_mark(mark);
-}
-
-/* The completion of a marked entry is posted, by anybody. A mark with number 0
- * is of no entry: a completion that somebody queued. */
-static inline void trace_later(const struct thread *t, unsigned kind,
-                               const struct trace_mark *mark, const struct ring_cqe *cqe,
-                               const void *results)
-{
-	if (trace_on)
-		trace_write_later(t, kind, mark, cqe, results);
+		trace_write_posted(t, ring, cqe);
 }
 
 /* cap_enter begins, on a thread that has the ring. */
-static inline void trace_enter(const struct thread *t, unsigned kind, uint64_t least,
+static inline void trace_enter(const struct thread *t, unsigned ring, uint64_t least,
                                uint64_t timeout)
 {
 	if (trace_on)
-		trace_write_enter(t, kind, least, timeout);
+		trace_write_enter(t, ring, least, timeout);
 }
 
 /* A wait ends with `status`. */

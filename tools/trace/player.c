@@ -167,10 +167,10 @@ static uint32_t unconsumed(struct player *p)
 	return p->cq_tail - read_index(p, AT(cq_head));
 }
 
-static struct player_pending *find_pending(struct player *p, uint64_t number)
+static struct player_pending *find_pending(struct player *p, bool used, uint32_t number)
 {
 	for (unsigned i = 0; i < RING_CQ_ENTRIES; i++)
-		if (p->pending[i].number == number)
+		if (p->pending[i].used == used && (!used || p->pending[i].number == number))
 			return &p->pending[i];
 	return NULL;
 }
@@ -180,7 +180,7 @@ static bool has_place(struct player *p)
 	uint32_t used = unconsumed(p);
 
 	for (unsigned i = 0; i < RING_CQ_ENTRIES; i++)
-		used += p->pending[i].number != 0;
+		used += p->pending[i].used;
 	return used < RING_CQ_ENTRIES;
 }
 
@@ -226,18 +226,24 @@ static void deliver(struct player *p, struct trace_event_completion_reader c,
 static void deliver_later(struct player *p, const struct seen *s)
 {
 	static const struct player_pending nothing = { .asked = { .op = RING_NOP } };
-	uint64_t number = trace_event_entry_get_number(s->entry);
-	struct player_pending *pending = number ? find_pending(p, number) : NULL;
+	uint32_t number = trace_event_entry_get_number(s->entry);
+	bool posted = trace_event_completion_get_posted(s->completion);
+	struct player_pending *pending = posted ? NULL : find_pending(p, true, number);
+	struct asked served;
 
 	p->at++;
-	if (!pending && number) {
-		player_stop(p, "the recording answers entry #%llu, which it has not told of",
-		            (unsigned long long)number);
+	if (!pending && !posted) {
+		player_stop(p, "the recording answers entry #%u, which it has not told of", number);
 		return;
+	}
+	/* A chained call is all there only when it is served. */
+	if (pending && pending->asked.chained && asked_read(s->entry, &served)) {
+		pending->asked = served;
+		pending->object = trace_event_entry_get_object(s->entry);
 	}
 	deliver(p, s->completion, pending ? pending : &nothing);
 	if (pending)
-		pending->number = 0;
+		pending->used = false;
 }
 
 /* -- entries --------------------------------------------------------------------- */
@@ -323,9 +329,9 @@ static bool same_asked(const struct asked *recorded, const struct asked *replaye
 
 static void keep_pending(struct player *p, const struct player_pending *asked)
 {
-	struct player_pending *free = find_pending(p, 0);
+	struct player_pending *free = find_pending(p, false, 0);
 
-	if (!free || asked->number == 0)
+	if (!free || find_pending(p, true, asked->number))
 		player_stop(p, "the recording has more calls under way than can be");
 	else
 		*free = *asked;
@@ -336,6 +342,7 @@ static void take_entry(struct player *p, const struct seen *s, uint32_t tail)
 {
 	_Alignas(8) uint8_t buffer[RING_MESSAGE_MAX];
 	struct player_pending recorded = {
+		.used = true,
 		.number = trace_event_entry_get_number(s->entry),
 		.object = trace_event_entry_get_object(s->entry),
 	};
@@ -344,6 +351,10 @@ static void take_entry(struct player *p, const struct seen *s, uint32_t tail)
 
 	if (!asked_read(s->entry, &recorded.asked)) {
 		player_stop(p, "the recording is malformed");
+		return;
+	}
+	if (recorded.number != p->sq_head) {
+		player_stop(p, "the recording leaves out an entry before #%u", recorded.number);
 		return;
 	}
 	if (p->sq_head == tail) {

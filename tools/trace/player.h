@@ -17,7 +17,8 @@ enum player_state {
 };
 
 struct player_pending {
-	uint64_t number; /* 0: free */
+	bool used;
+	uint32_t number;
 	uint64_t address;
 	uint32_t room;
 	uint64_t object;

@@ -50,7 +50,7 @@ void print_bytes(FILE *out, const void *bytes, size_t size)
 static void print_name(FILE *out, struct capnp_text text)
 {
 	for (size_t i = 0; i < text.length && i < BYTES_SHOWN; i++)
-		putc(text.bytes[i] > ' ' && text.bytes[i] <= '~' ? text.bytes[i] : '?', out);
+		putc(text.bytes[i] >= ' ' && text.bytes[i] <= '~' ? text.bytes[i] : '?', out);
 }
 
 /* The ids that a message's capability pointers count in. */
@@ -258,6 +258,10 @@ void print_asked(FILE *out, const struct asked *a)
 	case RING_RELEASE:
 	case RING_RECV:
 		fprintf(out, " cap %x", a->cap);
+		if (a->type.length) {
+			fputs(", ", out);
+			print_name(out, a->type);
+		}
 		break;
 	case RING_RETURN:
 	case RING_SERVE:
@@ -317,7 +321,7 @@ static void print_duration(FILE *out, uint64_t ns)
 }
 
 /* What was asked, where `accepted` has told the rest. */
-static void print_later(FILE *out, const struct asked *a, uint64_t number)
+static void print_later(FILE *out, const struct asked *a, uint32_t number)
 {
 	const struct names_interface *interface = names_interface(a->interface);
 	const struct names_method *method = names_method(a->interface, a->method);
@@ -326,7 +330,7 @@ static void print_later(FILE *out, const struct asked *a, uint64_t number)
 		fprintf(out, "%s.%s", interface->name, method->name);
 	else
 		fputs(a->op < RING_OP_COUNT ? ops[a->op] : "operation", out);
-	fprintf(out, ", asked in #%" PRIu64, number);
+	fprintf(out, ", asked in #%" PRIu32, number);
 }
 
 static void print_completion(FILE *out, struct trace_event_completion_reader c)
@@ -358,7 +362,7 @@ static void print_accepted(FILE *out, struct trace_event_entry_reader entry)
 
 	if (asked_read(entry, &a))
 		print_asked(out, &a);
-	fprintf(out, " -> not yet (#%" PRIu64 ")\n", trace_event_entry_get_number(entry));
+	fprintf(out, " -> not yet (#%" PRIu32 ")\n", trace_event_entry_get_number(entry));
 }
 
 static void print_start(FILE *out, struct trace_event_start_reader start)

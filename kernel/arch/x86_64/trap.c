@@ -9,6 +9,7 @@
 #include "kernel/arch/x86_64/window.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/console.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
