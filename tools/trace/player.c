@@ -433,6 +433,10 @@ static void consume(struct player *p, uint32_t tail)
 		read_asked(p, &sqe, buffer, &replayed);
 		p->replayed = line_of(print_asked_line, &replayed);
 	}
+	if (look(p, end).kind == KIND_NONE) {
+		player_stop(p, "the recording ends here; the program goes on");
+		return;
+	}
 	show_recorded(p);
 	differs(p, "the program has queued more entries");
 }
