@@ -42,7 +42,7 @@ struct pending_call {
 
 /* A receive that waits on an endpoint. */
 struct pending_receive {
-	struct endpoint *endpoint; /* held */
+	struct endpoint *endpoint;
 	uint8_t slot;              /* kept for the call to come */
 };
 

@@ -12,11 +12,6 @@ _Static_assert(sizeof(struct lease) == 64, "one small block");
 /* Dead leases that still hold a target. */
 static struct link dead = {&dead, &dead};
 
-/* Blocks for the leases that an answer will need, so that it cannot fail once the
- * method has run. They belong to the kernel until they are used. */
-static struct link spare = {&spare, &spare};
-static uint32_t spare_count;
-
 struct object *lease_target(const struct object *o)
 {
 	const struct lease *l = (const struct lease *)o;
@@ -84,45 +79,43 @@ static void lease_destroy(struct object *o)
 	block_free(l, sizeof(*l), l->ledger);
 }
 
-/* Blocks and budget for the leases of a whole answer. */
-static enum status reserve_answer(uint32_t count, struct ledger *ledger)
-{
-	while (spare_count < count) {
-		struct lease *l = block_alloc(kmem_kernel, sizeof(*l));
-
-		if (!l)
-			return STATUS_NO_MEMORY;
-		link_append(&spare, &l->link);
-		spare_count++;
-	}
-	return ledger_charge(ledger, count * sizeof(struct lease));
-}
-
-/* Leases `o` as `l` is, inner leases first, with what reserve_answer took. */
+/* Leases `o` as `l` is, inner leases first, taking over the reference. NULL: no
+ * memory, and `o` is let go. */
 static struct object *lease_alike(const struct lease *l, struct object *o,
-                                  struct ledger *ledger, uint32_t *unused)
+                                  struct ledger *ledger)
 {
 	struct lease *new;
 
 	if (l->target->type == &lease_type)
-		o = lease_alike((struct lease *)l->target, o, ledger, unused);
-	new = link_owner(spare.next, struct lease, link);
-	link_remove(&new->link);
-	spare_count--;
-	ledger_return(kmem_kernel, sizeof(*new));
-	(*unused)--;
+		o = lease_alike((struct lease *)l->target, o, ledger);
+	if (!o)
+		return NULL;
+	new = block_alloc(ledger, sizeof(*new));
+	if (!new) {
+		object_drop(o);
+		return NULL;
+	}
 	lease_init(new, l->revoker, l->epoch, o, ledger);
 	return &new->object;
 }
 
+/* On failure the answer keeps what was not leased yet, and is dropped as a whole:
+ * the method has run, but nothing that it made is left. */
 static enum status lease_answer(const struct lease *l, struct call *call,
-                                struct ledger *ledger, uint32_t *unused)
+                                struct ledger *ledger)
 {
 	for (unsigned i = 0; i < call->out_count; i++)
 		if (depth_of(call->out[i]) + l->depth > LEASE_DEPTH)
 			return call_refuse(call, STATUS_INVALID, "too many leases of leases");
-	for (unsigned i = 0; i < call->out_count; i++)
-		call->out[i] = lease_alike(l, call->out[i], ledger, unused);
+	for (unsigned i = 0; i < call->out_count; i++) {
+		struct object *o = lease_alike(l, call->out[i], ledger);
+
+		if (!o) {
+			call->out[i] = call->out[--call->out_count];
+			return STATUS_NO_MEMORY;
+		}
+		call->out[i] = o;
+	}
 	return STATUS_OK;
 }
 
@@ -131,21 +124,14 @@ static enum status lease_call(struct object *o, struct call *call)
 	struct lease *l = (struct lease *)o;
 	struct object *target = lease_target(o);
 	struct ledger *ledger = call->domain->ledger; /* may outlive the domain */
-	uint32_t unused = l->depth * RING_CAPS;
 	enum status status;
 
 	if (!target)
 		return STATUS_GONE;
-	status = reserve_answer(unused, ledger);
-	if (status)
-		return status;
 	object_hold(target);
 	status = target->type->call(target, call);
 	object_drop(target);
-	if (!status)
-		status = lease_answer(l, call, ledger, &unused);
-	ledger_return(ledger, unused * sizeof(struct lease));
-	return status;
+	return status ? status : lease_answer(l, call, ledger);
 }
 
 /* `interface` is the target's: whoever looks resolves first. */

@@ -17,9 +17,6 @@
 #include "kernel/sched.h"
 #include "kernel/trace.h"
 
-/* What answered_at says of an entry that has no completion yet. */
-enum { NOT_ANSWERED = 0xff };
-
 /* Completions that the thread has not consumed; more than the queue holds when
  * it has written nonsense to cq_head. */
 static uint32_t unconsumed(const struct thread_ring *r)
@@ -288,7 +285,7 @@ static enum status serve_chained(struct thread *t, unsigned ring, struct ring_sq
 
 	if (back == 0 || back >= RING_SQ_ENTRIES)
 		return STATUS_INVALID;
-	if (at == NOT_ANSWERED) {
+	if (at == RING_NOT_ANSWERED) {
 		on = pending_of_entry(t, ring, sq);
 		return on ? chained_wait(t, ring, sqe, on) : STATUS_NOT_FOUND;
 	}
@@ -384,7 +381,7 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
 		r->sq_head++;
 		__atomic_store_n(&page->sq_head, r->sq_head, __ATOMIC_RELEASE);
-		r->answered_at[sq % RING_SQ_ENTRIES] = NOT_ANSWERED;
+		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
 		trace_entry(t, ring, sq, &sqe);
 		status = sqe.op == RING_CALL && sqe.chained ?
 			serve_chained(t, ring, &sqe, &cqe) : serve(t, ring, &sqe, &cqe);

@@ -197,6 +197,7 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 		return status;
 	}
 	object_init(&t->object, &thread_type);
+	sched_thread_init(t);
 	set_start(t, start);
 	reset_fpu(t);
 	object_hold(&p->object);
@@ -252,14 +253,14 @@ void thread_end(struct thread *t)
 	struct process *p = t->process;
 	bool started = t->state != THREAD_NEW;
 
-	if (t->state == THREAD_READY)
-		sched_dequeue(t);
+	sched_dequeue(t);
 	timeout_cancel(&t->wait_timeout);
 	t->state = THREAD_ENDED;
 	if (started)
 		trace_end(t);
 	endpoint_thread_end(t);
 	pending_cancel_all(t);
+	sched_thread_end(t);
 	if (this_cpu->registers == t)
 		this_cpu->registers = NULL;
 	remove_ring(t, RING_PROGRAM);
@@ -450,14 +451,14 @@ struct object *thread_control_object(void)
 
 /* Threads that nobody can start any more. Ending one may end its process, its
  * libOS, and what that held: not from within the drop that made it one. */
-static struct thread *orphans;
+struct thread *thread_orphans;
 
-void thread_reap(void)
+void thread_reap_orphans(void)
 {
-	while (orphans) {
-		struct thread *t = orphans;
+	while (thread_orphans) {
+		struct thread *t = thread_orphans;
 
-		orphans = t->next;
+		thread_orphans = t->next;
 		t->next = NULL;
 		if (t->state == THREAD_NEW) /* its process may have been killed since */
 			thread_end(t);
@@ -473,8 +474,8 @@ static void thread_destroy(struct object *o)
 		page_free(t);
 		return;
 	}
-	t->next = orphans;
-	orphans = t;
+	t->next = thread_orphans;
+	thread_orphans = t;
 }
 
 const struct object_type thread_type = {

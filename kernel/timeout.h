@@ -13,8 +13,21 @@ struct timeout {
 #define TIMEOUT_NEVER UINT64_MAX
 
 void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *));
-void timeout_cancel(struct timeout *t); /* harmless when not set */
+void timeout_remove(struct timeout *t);
+
+/* Harmless when not set. */
+static inline void timeout_cancel(struct timeout *t)
+{
+	if (t->deadline.set)
+		timeout_remove(t);
+}
 
 /* Runs what has come due. */
 void timeout_run(uint64_t now);
-uint64_t timeout_next(void);
+
+extern struct deadlines timeout_all;
+
+static inline uint64_t timeout_next(void)
+{
+	return timeout_all.first ? timeout_all.first->at : TIMEOUT_NEVER;
+}
