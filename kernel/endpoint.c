@@ -574,10 +574,16 @@ static void facet_destroy(struct object *o)
 }
 
 const struct object_type endpoint_type = {
-	"endpoint", ENDPOINT_ID, endpoint_call, endpoint_destroy,
+	.name = "endpoint",
+	.interface = ENDPOINT_ID,
+	.call = endpoint_call,
+	.destroy = endpoint_destroy,
 };
 
 /* Its interface is its own; CALL goes to facet_call. */
 const struct object_type facet_type = {
-	"facet", 0, NULL, facet_destroy,
+	.name = "facet",
+	.interface = 0,
+	.call = NULL,
+	.destroy = facet_destroy,
 };

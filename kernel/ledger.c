@@ -188,5 +188,8 @@ static void ledger_destroy(struct object *o)
 }
 
 const struct object_type ledger_type = {
-	"ledger", LEDGER_ID, ledger_call, ledger_destroy,
+	.name = "ledger",
+	.interface = LEDGER_ID,
+	.call = ledger_call,
+	.destroy = ledger_destroy,
 };

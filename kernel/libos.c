@@ -375,7 +375,10 @@ static void table_destroy(struct object *o)
 }
 
 const struct object_type libos_table_type = {
-	"libOS table", LIBOS_TABLE_ID, table_call, table_destroy,
+	.name = "libOS table",
+	.interface = LIBOS_TABLE_ID,
+	.call = table_call,
+	.destroy = table_destroy,
 };
 
 struct object *libos_table_object(void)
@@ -613,5 +616,8 @@ static void libos_destroy(struct object *o)
 }
 
 const struct object_type libos_type = {
-	"libOS", LIBOS_ID, libos_call, libos_destroy,
+	.name = "libOS",
+	.interface = LIBOS_ID,
+	.call = libos_call,
+	.destroy = libos_destroy,
 };

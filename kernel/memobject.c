@@ -336,7 +336,10 @@ static enum status memobject_call(struct object *o, struct call *call)
 }
 
 const struct object_type memobject_type = {
-	"memory object", MEMORY_OBJECT_ID, memobject_call, memobject_destroy,
+	.name = "memory object",
+	.interface = MEMORY_OBJECT_ID,
+	.call = memobject_call,
+	.destroy = memobject_destroy,
 };
 
 /* ReadOnlyMemory's two methods have the shapes of MemoryObject's. */
@@ -363,7 +366,10 @@ static void readonly_destroy(struct object *o)
 }
 
 const struct object_type readonly_memory_type = {
-	"read-only memory", READ_ONLY_MEMORY_ID, readonly_call, readonly_destroy,
+	.name = "read-only memory",
+	.interface = READ_ONLY_MEMORY_ID,
+	.call = readonly_call,
+	.destroy = readonly_destroy,
 };
 
 /* What is allocated from a pool is charged to the caller's own ledger (whoever
@@ -420,7 +426,10 @@ static void pool_destroy(struct object *o)
 }
 
 const struct object_type memory_pool_type = {
-	"memory pool", MEMORY_POOL_ID, pool_call, pool_destroy,
+	.name = "memory pool",
+	.interface = MEMORY_POOL_ID,
+	.call = pool_call,
+	.destroy = pool_destroy,
 };
 
 static struct object *pool_create(struct ledger *ledger, bool charges)

@@ -240,6 +240,14 @@ static void requeue(struct thread *t, bool goes_on)
 	runqueue_append(&this_cpu->queue, &t->node, sched_priority(t));
 }
 
+/* Until now having been started has kept it. */
+__attribute__((noinline)) static void end_current(struct thread *t)
+{
+	object_hold(&t->object);
+	thread_end(t);
+	object_drop(&t->object);
+}
+
 /* The current thread stops running here; what becomes of it is decided. */
 static void put_current(uint64_t now)
 {
@@ -253,7 +261,7 @@ static void put_current(uint64_t now)
 	this_cpu->current = NULL;
 	this_cpu->running = NULL;
 	if (t->state == THREAD_RUNNING && t->dying) {
-		thread_end(t);
+		end_current(t);
 	} else if (t->state == THREAD_RUNNING && t->suspended) {
 		t->state = THREAD_SUSPENDED;
 	} else if (t->state == THREAD_RUNNING) {
@@ -262,7 +270,6 @@ static void put_current(uint64_t now)
 	} else if (c && t->context == c) {
 		c->slice = 0;
 	}
-	object_drop(&t->object); /* what being current held */
 }
 
 static bool current_may_go_on(void)
@@ -325,7 +332,6 @@ static bool take_next(uint64_t now)
 	t = thread_of_node(first);
 	t->state = THREAD_RUNNING;
 	t->cpu = (uint8_t)this_cpu->index;
-	object_hold(&t->object);
 	this_cpu->current = t;
 	this_cpu->reschedule = false;
 	start_clock(t, now);
@@ -377,6 +383,34 @@ _Noreturn static void resume(struct thread *t)
 	kernel_unlock();
 	((void (*)(struct thread *))gate_address(gate_resume))(t);
 	__builtin_unreachable();
+}
+
+_Noreturn static void resume_shared(struct thread *t)
+{
+	load_registers(t);
+	load_space(t);
+	unlock_shared();
+	((void (*)(struct thread *))gate_address(gate_resume))(t);
+	__builtin_unreachable();
+}
+
+void sched_go_on(struct thread *t, uint64_t status, uint64_t ring)
+{
+	t->regs.rax = status;
+	t->regs.rdx = ring;
+	resume_shared(t);
+}
+
+/* Once it waits, another CPU may claim it: its registers come first. */
+void sched_hand_over(struct thread *to)
+{
+	struct thread *from = this_cpu->current;
+
+	save_registers(from);
+	this_cpu->current = to;
+	to->cpu = (uint8_t)this_cpu->index;
+	__atomic_store_n(&from->state, THREAD_WAITING, __ATOMIC_RELEASE);
+	resume_shared(to);
 }
 
 __attribute__((noinline)) static void run_another(void)

@@ -127,5 +127,8 @@ static enum status space_call(struct object *o, struct call *call)
 }
 
 const struct object_type space_type = {
-	"address space", ADDRESS_SPACE_ID, space_call, space_destroy,
+	.name = "address space",
+	.interface = ADDRESS_SPACE_ID,
+	.call = space_call,
+	.destroy = space_destroy,
 };

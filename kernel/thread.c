@@ -438,7 +438,10 @@ static void control_destroy(struct object *o)
 }
 
 const struct object_type thread_control_type = {
-	"thread control", THREAD_CONTROL_ID, control_call, control_destroy,
+	.name = "thread control",
+	.interface = THREAD_CONTROL_ID,
+	.call = control_call,
+	.destroy = control_destroy,
 };
 
 struct object *thread_control_object(void)
@@ -479,5 +482,8 @@ static void thread_destroy(struct object *o)
 }
 
 const struct object_type thread_type = {
-	"thread", THREAD_ID, thread_call, thread_destroy,
+	.name = "thread",
+	.interface = THREAD_ID,
+	.call = thread_call,
+	.destroy = thread_destroy,
 };

@@ -78,7 +78,11 @@ static void timer_destroy(struct object *o)
 }
 
 static const struct object_type timer_type = {
-	"timer", TIMER_ID, timer_call, timer_destroy, 1u << TIMER_NOW | 1u << TIMER_SCALE,
+	.name = "timer",
+	.interface = TIMER_ID,
+	.call = timer_call,
+	.destroy = timer_destroy,
+	.shared = 1u << TIMER_NOW | 1u << TIMER_SCALE,
 };
 
 struct object *timer_object(void)
