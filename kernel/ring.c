@@ -428,12 +428,12 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 	t->regs.rdx = r->address;
 	if (t->regs.rax)
 		return;
+	trace_enter(t, ring, least, timeout_ns);
 	tail = r->page ? __atomic_load_n(&r->page->sq_tail, __ATOMIC_ACQUIRE) : 0;
 	if (!r->page || least > RING_CQ_ENTRIES || tail - r->sq_head > RING_SQ_ENTRIES) {
 		t->regs.rax = STATUS_INVALID;
 		return;
 	}
-	trace_enter(t, ring, least, timeout_ns);
 	if (!consume(t, ring, tail))
 		return;
 	if (unconsumed(r) >= least)

@@ -74,7 +74,7 @@ static inline void trace_posted(const struct thread *t, unsigned ring,
 		trace_write_posted(t, ring, cqe);
 }
 
-/* cap_enter begins, on a thread that has the ring. */
+/* cap_enter begins, whatever it comes to. */
 static inline void trace_enter(const struct thread *t, unsigned ring, uint64_t least,
                                uint64_t timeout)
 {
