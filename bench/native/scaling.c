@@ -2,12 +2,14 @@
  *
  * Nobody says where a thread runs: a client and its server are to stay on one CPU,
  * and the pairs apart, by themselves. Both sides look where they are every LOOK
- * calls; a pair that was not alone on one CPU while it was timed spoils the row. */
+ * calls, and each run is told with whether that held. Runs are short, so that some
+ * have both processors of a busy machine all the time; a run of two lasts until the
+ * slower is done, so that they never count as two when they ran in turn. */
 #include "bench/native/entry.h"
 #include "bench/native/world.h"
 
-enum { PAIRS = 2, TIMES = 15, LOOK = 64, CLIENT = 0, SERVER = 1 };
-enum { DURATION_NS = 50000000 };
+enum { PAIRS = 2, TIMES = 500, LOOK = 16, CLIENT = 0, SERVER = 1 };
+enum { SOON_NS = 200000, DURATION_NS = 2000000 }; /* from the signal; from then on */
 
 struct made {
 	struct server server;
@@ -49,27 +51,29 @@ static int server_main(struct native *me)
 	return 0;
 }
 
-/* Calls for as long as it says in the shared page, once for each signal. */
+/* Calls while the shared page says so, once for each signal. */
 static int client_main(struct native *me)
 {
 	uint32_t facet = native_find(me, "facet"), go = native_find(me, "go");
 	uint32_t done = native_find(me, "done");
 
 	my_pair = (unsigned)me->argument;
+	my_side = CLIENT;
 	while (notify_wait(me, go, 1)) {
-		volatile struct pair *pair = &SHARED->pairs[my_pair];
-		uint64_t start = rdtsc(), now, calls = 0;
+		uint64_t end = SHARED->end, now, calls = 0;
 
+		while (rdtsc() < SHARED->begin)
+			;
 		do {
-			for (unsigned i = 0; i < LOOK; i++)
-				if (!ipc_empty(me->ring, facet))
-					return 1;
-			calls += LOOK;
-			look();
+			if (!ipc_empty(me->ring, facet))
+				return 1;
+			calls++;
+			look_sometimes();
 			now = rdtsc();
-		} while (now - start < pair->duration);
-		pair->calls = calls;
-		pair->ticks = now - start;
+		} while (now < end);
+		look();
+		SHARED->pairs[my_pair].calls = calls;
+		SHARED->pairs[my_pair].ended = now;
 		if (!notify_signal(me, done, 1u << my_pair))
 			return 1;
 	}
@@ -87,17 +91,22 @@ static bool make_pair(unsigned i)
 	if (m->go == 0 || server_start(&m->server, server_main, i) == 0 ||
 	    !spawn_sharing(client_main, i, &m->client))
 		return false;
-	SHARED->pairs[i].duration =
-		((uint64_t)DURATION_NS << world.shift) / world.multiplier;
 	return native_grant(self, m->client.process, "facet", m->server.facet) == STATUS_OK &&
 	       native_grant(self, m->client.process, "go", m->go) == STATUS_OK &&
 	       native_grant(self, m->client.process, "done", done) == STATUS_OK &&
 	       native_start(self, m->client.thread) == STATUS_OK;
 }
 
+static uint64_t ticks_of(uint64_t ns)
+{
+	return (ns << world.shift) / world.multiplier;
+}
+
 /* Runs the pairs of that set at once, to the end. */
 static bool run_pairs(unsigned set)
 {
+	SHARED->begin = rdtsc() + ticks_of(SOON_NS);
+	SHARED->end = SHARED->begin + ticks_of(DURATION_NS);
 	for (unsigned i = 0; i < PAIRS; i++) {
 		SHARED->pairs[i].cpus[CLIENT] = SHARED->pairs[i].cpus[SERVER] = 0;
 		if ((set >> i & 1) != 0 && !notify_signal(world.self, made[i].go, 1))
@@ -111,13 +120,21 @@ static bool run_pairs(unsigned set)
 
 /* -- telling -------------------------------------------------------------------------------- */
 
-/* Calls a second. */
-static uint64_t rate(unsigned i)
+/* Calls a second of all in the set, until the last of them was done. */
+static uint64_t rate(unsigned set)
 {
-	volatile struct pair *p = &SHARED->pairs[i];
-	uint64_t ns = (uint64_t)((unsigned __int128)p->ticks * world.multiplier >> world.shift);
+	uint64_t calls = 0, ended = 0, ns;
 
-	return ns == 0 ? 0 : p->calls * 1000000000 / ns;
+	for (unsigned i = 0; i < PAIRS; i++) {
+		if ((set >> i & 1) == 0)
+			continue;
+		calls += SHARED->pairs[i].calls;
+		if (SHARED->pairs[i].ended > ended)
+			ended = SHARED->pairs[i].ended;
+	}
+	ns = (uint64_t)((unsigned __int128)(ended - SHARED->begin) * world.multiplier >>
+	                world.shift);
+	return ns == 0 ? 0 : calls * 1000000000 / ns;
 }
 
 static uint32_t cpus_of(unsigned i)
@@ -150,11 +167,11 @@ void print_scaling(void)
 
 		if (!run_pairs(1u << first))
 			return;
-		alone = rate(first);
+		alone = rate(1u << first);
 		stayed = one_cpu(cpus_of(first));
 		if (!run_pairs(3))
 			return;
-		native_print(world.self, "scaling %lu %lu %s\n", alone, rate(0) + rate(1),
+		native_print(world.self, "scaling %lu %lu %s\n", alone, rate(3),
 		             stayed && apart() ? "stayed" : "moved");
 	}
 }

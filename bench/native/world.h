@@ -41,10 +41,10 @@ bool notify_wait(struct native *self, uint32_t notification, uint64_t mask);
 struct shared {
 	uint64_t woken;      /* when the one that waits ran */
 	uint32_t stop;
+	uint64_t begin, end; /* when pairs are to call */
 	struct pair {
-		uint64_t duration; /* in: ticks */
-		uint64_t calls, ticks;
-		uint32_t cpus[2];  /* of client and server: a bit for each they were seen on */
+		uint64_t calls, ended;
+		uint32_t cpus[2]; /* of client and server: a bit for each they were seen on */
 	} pairs[2];
 };
 #define SHARED ((volatile struct shared *)0x50000000)
@@ -72,7 +72,7 @@ void server_stop(struct server *s);
 /* revoke.c: "row revoke_1" and "row revoke_1000". */
 void print_revoke(void);
 
-/* scaling.c: "scaling ONE TWO stayed|moved" several times: calls a second, of one
- * pair alone and of two at once, and whether each kept to a CPU of its own; or
+/* scaling.c: "scaling ONE TWO stayed|moved" many times: calls a second, of one pair
+ * alone and of two at once, and whether each kept to a CPU of its own; or
  * "row smp_ipc_scaling n/a WHY". */
 void print_scaling(void);
