@@ -14,6 +14,8 @@
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/console.h"
 #include "kernel/domain.h"
+#include "kernel/entropy.h"
+#include "kernel/inspector.h"
 #include "kernel/libos.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
@@ -92,6 +94,8 @@ static struct libos *register_none(void)
 	grant(none, "memory", memory_pool_create(none->domain->ledger));
 	grant(none, "power", power_object());
 	grant(none, "libos", libos_table_object());
+	grant(none, "entropy", entropy_object());
+	grant(none, "inspector", inspector_object());
 	return none;
 }
 
@@ -148,6 +152,7 @@ static void other_cpu(unsigned index)
 static void first_cpu_main(void)
 {
 	clock_init();
+	entropy_init();
 	uart_init();
 	uart_enable_rx_interrupt();
 	kernel_lock();

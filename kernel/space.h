@@ -67,6 +67,9 @@ bool space_range_ok(const struct space *s, uint64_t address, uint64_t pages);
  * it; 0 and *mapped false where nothing is mapped. */
 uint32_t space_access(const struct space *s, uint64_t address, bool *mapped);
 
+/* The frame that is mapped there; something must be. */
+uint32_t space_frame(const struct space *s, uint64_t address);
+
 /* The type's destructor. */
 void space_destroy(struct object *o);
 

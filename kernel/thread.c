@@ -7,6 +7,7 @@
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/inspector.h"
 #include "kernel/libos.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
@@ -75,7 +76,8 @@ static enum status show_capset(struct process *p)
 	                       PTE_PRESENT | PTE_USER | PTE_NX);
 }
 
-/* A program under a module has no domain until it asks for a ring. */
+/* A program under a module has no domain until it asks for a ring. It may look
+ * at what its libOS holds, and has nothing else. */
 static enum status need_program_domain(struct process *p)
 {
 	enum status status;
@@ -85,7 +87,9 @@ static enum status need_program_domain(struct process *p)
 	p->domain = domain_create(p->libos->domain->ledger, PROGRAM_DOMAIN_BYTES);
 	if (!p->domain)
 		return STATUS_NO_MEMORY;
-	status = show_capset(p);
+	status = domain_grant(p->domain, "inspector", 9, inspector_object());
+	if (!status)
+		status = show_capset(p);
 	if (status) {
 		domain_drop(p->domain);
 		p->domain = NULL;
