@@ -105,7 +105,6 @@ static void refill(struct chacha_rng *rng)
 	for (uint32_t i = 0; i < CHACHA_BATCH_BLOCKS; i++)
 		chacha_block(rng->key, i, nonce, &rng->batch[i * CHACHA_BLOCK_WORDS]);
 	__builtin_memcpy(rng->key, rng->batch, CHACHA_KEY_SIZE);
-	__builtin_memset(rng->batch, 0, CHACHA_KEY_SIZE);
 	rng->left = sizeof(rng->batch) - CHACHA_KEY_SIZE;
 }
 

@@ -171,17 +171,20 @@ static void known_bytes_do_not_undo_unknown_ones(void **state)
 
 static void mixing_takes_effect_at_once(void **state)
 {
-	struct chacha_rng rng = seeded("at once"), kept;
-	uint8_t before[40], after[40], kept_bytes[40];
+	struct chacha_rng rng = seeded("at once"), kept, fresh = {0};
+	uint8_t before[40], after[40], kept_bytes[40], fresh_bytes[40];
 
 	(void)state;
 	chacha_rng_bytes(&rng, before, sizeof(before));
 	kept = rng;
 	chacha_rng_mix(&rng, "more", 4);
 	assert_int_equal(rng.given, 0);
+	memcpy(fresh.key, rng.key, sizeof(rng.key));
+	chacha_rng_bytes(&fresh, fresh_bytes, sizeof(fresh_bytes));
 	chacha_rng_bytes(&rng, after, sizeof(after));
 	chacha_rng_bytes(&kept, kept_bytes, sizeof(kept_bytes));
 	assert_null(find(after, sizeof(after), kept_bytes, 8));
+	assert_memory_equal(after, fresh_bytes, sizeof(after));
 }
 
 /* Whoever reads the state after an answer: with every run of its bytes taken for
