@@ -20,7 +20,6 @@ enum {
 	TYPE_BYTES = 32,
 	NAME_BYTES = CAPSET_NAME,
 	WORD = 8,
-	LIST_OVERHEAD = 2 * WORD, /* the list's own pointer and tag */
 	KIND_BYTES = (KIND_DATA_WORDS + KIND_POINTERS) * WORD + TYPE_BYTES,
 	HELD_BYTES = (HELD_DATA_WORDS + HELD_POINTERS) * WORD + TYPE_BYTES + NAME_BYTES,
 };
@@ -91,7 +90,7 @@ static uint32_t fitting(const struct call *call, uint32_t message, uint32_t elem
 {
 	uint32_t room = call->results_size < RING_MESSAGE_MAX ? call->results_size :
 	                                                        RING_MESSAGE_MAX;
-	uint32_t overhead = message + LIST_OVERHEAD;
+	uint32_t overhead = message + WORD; /* the tag of the list */
 	uint32_t count = room > overhead ? (room - overhead) / element : 0;
 
 	return count < there ? count : there;
