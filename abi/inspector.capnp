@@ -18,7 +18,8 @@ interface Inspector {
   # one). `next`: where to go on; 0: that was all.
 
   capabilities @3 (first :UInt32) -> (held :List(Held), next :UInt32);
-  # The same one by one. The numbers count what is held; they are no ids.
+  # The same one by one. The numbers count what is held; they are no ids. What
+  # was revoked is not listed.
 
   page @4 (address :UInt64) -> (page :PageDescription);
   # The page at any address of the caller's own: INVALID elsewhere. A program
@@ -50,7 +51,7 @@ struct ProcessDescription {
 
 struct Kind {
   type @0 :Text;        # in words: "memory object"
-  interface @1 :UInt64; # schema id
+  interface @1 :UInt64; # schema id; 0: facets, each of which speaks its own
   count @2 :UInt32;
   pages @3 :UInt64;     # of all of them, as far as they are memory
 }
@@ -60,6 +61,7 @@ struct Held {
   interface @1 :UInt64;
   name @2 :Text;        # in the libOS's CapSet; empty: none
   pages @3 :UInt64;     # of memory that it names; 0: it is no memory
+  leased @4 :Bool;      # it is a lease: whoever gave it can take it back
 }
 
 struct PageDescription {

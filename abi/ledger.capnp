@@ -19,9 +19,11 @@ interface Ledger {
 
   donate @2 (to :Ledger, bytes :UInt64) -> ();
   # Moves unused limit to another ledger. NO_MEMORY: there is not that much.
+  # GONE: that ledger is closed (its domain has ended).
 
   reclaim @3 (child :Ledger, bytes :UInt64) -> (bytes :UInt64);
   # Takes back up to that much unused limit of a child of this ledger.
+  # DENIED: it is no child of this one.
 
   memory @4 () -> (pool :Memory.MemoryPool);
   # A pool that charges this ledger, whoever calls it.

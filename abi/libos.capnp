@@ -5,8 +5,7 @@ using Memory = import "memory.capnp";
 using Space = import "space.capnp";
 using Process = import "process.capnp";
 
-interface AnyCapability {}
-# Stands for a capability of any interface.
+using AnyCapability = import "any.capnp".AnyCapability;
 
 interface LibosTable {
   load @0 (id :Text, image :Memory.MemoryObject, size :UInt64, pages :UInt64,

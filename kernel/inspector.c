@@ -13,6 +13,7 @@
 #include "kernel/domain.h"
 #include "kernel/libos.h"
 #include "kernel/panic.h"
+#include "kernel/revoker.h"
 #include "kernel/string.h"
 
 enum {
@@ -45,31 +46,39 @@ static uint64_t pages_of(const struct object *o)
 	return 0;
 }
 
-/* The next live capability at or after slot *cursor, which moves past it. NULL:
- * there is none. */
-static const struct capslot *next_held(const struct captable *t, uint32_t *cursor)
+/* A live capability; of a lease, what it stands for. */
+struct seen {
+	const struct capslot *slot;
+	const struct object *object;
+};
+
+/* The next one at or after slot *cursor, which moves past it. False: there is
+ * none. */
+static bool next_held(const struct captable *t, uint32_t *cursor, struct seen *seen)
 {
 	uint32_t end = (uint32_t)t->page_count * CAPTABLE_PAGE_SLOTS;
 
 	while (*cursor < end) {
 		uint32_t index = (*cursor)++;
-		const struct capslot *slot =
-			&t->pages[index / CAPTABLE_PAGE_SLOTS][index % CAPTABLE_PAGE_SLOTS];
 
-		if (slot->object && slot->epoch == slot->object->epoch)
-			return slot;
+		seen->slot = &t->pages[index / CAPTABLE_PAGE_SLOTS][index % CAPTABLE_PAGE_SLOTS];
+		if (!seen->slot->object || seen->slot->epoch != seen->slot->object->epoch)
+			continue;
+		seen->object = object_resolve(seen->slot->object);
+		if (seen->object)
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 static unsigned count_kinds(const struct captable *t, struct kind kinds[KINDS_MAX])
 {
-	const struct capslot *slot;
+	struct seen seen;
 	uint32_t cursor = 0;
 	unsigned count = 0;
 
-	while ((slot = next_held(t, &cursor))) {
-		const struct object_type *type = slot->object->type;
+	while (next_held(t, &cursor, &seen)) {
+		const struct object_type *type = seen.object->type;
 		unsigned i = 0;
 
 		while (i < count && kinds[i].type != type)
@@ -79,7 +88,7 @@ static unsigned count_kinds(const struct captable *t, struct kind kinds[KINDS_MA
 			kinds[count++] = (struct kind){.type = type};
 		}
 		kinds[i].count++;
-		kinds[i].pages += pages_of(slot->object);
+		kinds[i].pages += pages_of(seen.object);
 	}
 	return count;
 }
@@ -140,10 +149,10 @@ static enum status call_capabilities(const struct libos *l, struct call *call)
 	const struct captable *t = &l->domain->table;
 	struct inspector_capabilities_results_builder results;
 	struct capnp_list_builder list;
-	const struct capslot *slot;
 	uint32_t cursor = 0, start = 0, there = 0, left, count;
+	struct seen seen;
 
-	for (; next_held(t, &cursor); there++)
+	for (; next_held(t, &cursor, &seen); there++)
 		if (there + 1 == first)
 			start = cursor;
 	left = first < there ? there - first : 0;
@@ -153,13 +162,14 @@ static enum status call_capabilities(const struct libos *l, struct call *call)
 	results = inspector_capabilities_results_build(&call->results);
 	inspector_capabilities_results_set_next(results, count < left ? first + count : 0);
 	list = inspector_capabilities_results_init_held(results, count);
-	for (uint32_t i = 0; i < count && (slot = next_held(t, &start)); i++) {
+	for (uint32_t i = 0; i < count && next_held(t, &start, &seen); i++) {
 		struct held_builder b = held_list_build(list, i);
 
-		held_set_type(b, type_name(slot->object->type));
-		held_set_interface(b, slot->object->type->interface);
-		held_set_name(b, capnp_text_from(name_of(l->domain, slot)));
-		held_set_pages(b, pages_of(slot->object));
+		held_set_type(b, type_name(seen.object->type));
+		held_set_interface(b, object_interface(seen.object));
+		held_set_name(b, capnp_text_from(name_of(l->domain, seen.slot)));
+		held_set_pages(b, pages_of(seen.object));
+		held_set_leased(b, seen.object != seen.slot->object);
 	}
 	return STATUS_OK;
 }

@@ -2,11 +2,13 @@
 #include "kernel/libos.h"
 
 #include "abi/libos.capnp.h"
+#include "abi/process.capnp.h"
 #include "abi/module.h"
 #include "core/elf.h"
 #include "kernel/arch/x86_64/clock.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/arch/x86_64/cpu.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
@@ -99,6 +101,18 @@ static void forget_pids(struct libos *l)
 	l->own_pids.slots = NULL;
 }
 
+/* Processes that nobody has started, and now nobody can. */
+static void end_unstarted(struct libos *l)
+{
+	for (uint32_t i = 1; l->processes && i < l->pids->count; i++) {
+		struct process *p = l->pids->slots[i];
+
+		if (p && p->libos == l)
+			process_kill(p, -1, END_REASON_KILLED);
+	}
+	KASSERT(l->processes == 0);
+}
+
 /* Out of the table. What its domain held goes; a capability to the libOS that
  * is still somewhere finds it GONE. */
 static void drop(struct libos *l)
@@ -106,6 +120,8 @@ static void drop(struct libos *l)
 	struct domain *d = l->domain;
 	struct space *region = l->region;
 
+	l->ending = true;
+	end_unstarted(l);
 	log_line("libOS %s dropped", l->id);
 	*find_slot(l->id, strlen(l->id)) = NULL;
 	timeout_cancel(&l->load_timer);
@@ -126,15 +142,17 @@ void libos_enter(struct libos *l, struct process *p)
 	l->processes++;
 }
 
-void libos_leave(struct libos *l)
+void libos_leave(struct libos *l, const struct process *p)
 {
-	if (--l->processes == 0 && l->used)
+	l->processes--;
+	l->started -= p->started;
+	if (!l->ending && l->used && (l->processes == 0 || (p->started && l->started == 0)))
 		drop(l);
 }
 
-void libos_used(struct libos *l)
+void libos_started(struct libos *l)
 {
-	l->used = true;
+	l->started++;
 	timeout_cancel(&l->load_timer);
 }
 
@@ -271,11 +289,11 @@ static enum status find_image(struct call *call, struct libos_table_load_params_
 
 static uint64_t bytes_for(const struct domain *d, uint64_t pages)
 {
-	uint64_t left = ledger_left(d->ledger);
+	uint64_t room = ledger_room(d->ledger);
 
 	if (pages == 0)
-		return left > LEDGER_SLACK ? left - LEDGER_SLACK : 0;
-	return pages < left >> PAGE_SHIFT ? pages << PAGE_SHIFT : left + 1;
+		return room > LEDGER_SLACK ? room - LEDGER_SLACK : 0;
+	return pages < UINT64_MAX >> PAGE_SHIFT ? pages << PAGE_SHIFT : UINT64_MAX;
 }
 
 static enum status call_load(struct call *call)
@@ -447,7 +465,7 @@ static enum status call_become(struct libos *l, struct call *call)
 
 	if (l == old || !l->region || l->processes || p->pids != l->pids || p->thread_count != 1 ||
 	    p->space->module ||
-	    call->ring != RING_PROGRAM || !start_in_region(&start))
+	    t != this_cpu->current || call->ring != RING_PROGRAM || !start_in_region(&start))
 		return STATUS_INVALID;
 	space = space_create(l->domain->ledger, l->region);
 	if (!space)
@@ -468,22 +486,13 @@ static enum status call_become(struct libos *l, struct call *call)
 	if (p->domain)
 		domain_drop(p->domain);
 	p->domain = NULL;
-	p->program_rings = 0;
+	p->ring_hint = 0;
+	p->thread_ledger = l->domain->ledger;
 	libos_enter(l, p);
-	libos_used(l);
-	libos_leave(old);
+	libos_started(l);
+	l->used = true;
+	libos_leave(old, p);
 	return CALL_PENDING; /* nobody is left to be answered */
-}
-
-static struct thread_start read_start(struct thread_start_reader r)
-{
-	return (struct thread_start){
-		.entry = thread_start_get_entry(r),
-		.stack = thread_start_get_stack(r),
-		.argument = thread_start_get_argument(r),
-		.module_stack = thread_start_get_module_stack(r),
-		.ring = thread_start_get_ring(r),
-	};
 }
 
 /* A process and its first thread; entry 0 stands for the module's own start. */
@@ -508,7 +517,7 @@ static enum status spawn(struct libos *l, struct thread_start start, uint32_t pi
 	}
 	if (!l->used)
 		grant_own(l, &(*process)->object, &(*process)->space->object);
-	libos_used(l);
+	l->used = true;
 	return STATUS_OK;
 }
 
@@ -522,7 +531,7 @@ static enum status call_spawn(struct libos *l, struct call *call)
 	enum status status = libos_spawn_params_get_start(params, &start);
 
 	if (!status)
-		status = spawn(l, read_start(start), libos_spawn_params_get_pid(params),
+		status = spawn(l, thread_read_start(start), libos_spawn_params_get_pid(params),
 		               &process, &thread);
 	if (status)
 		return status;
@@ -555,7 +564,7 @@ static enum status call_thread(struct libos *l, struct call *call)
 		return STATUS_NO_CAP;
 	if (process->libos != l)
 		return STATUS_DENIED;
-	first = read_start(start);
+	first = thread_read_start(start);
 	status = thread_create(process, &first, &thread);
 	if (status)
 		return status;

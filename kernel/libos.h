@@ -19,7 +19,9 @@ struct libos {
 	struct pid_table own_pids;
 	bool isolated;
 	bool used; /* it has had a process */
+	bool ending;
 	uint32_t processes;
+	uint32_t started; /* of them */
 	uint64_t head_start, head_syscall, head_trap, head_stack;
 	uint64_t module_bytes;
 	struct timeout load_timer;
@@ -34,11 +36,14 @@ enum status libos_register(const char *id, size_t length, struct ledger *ledger,
 /* The capability to the table. */
 struct object *libos_table_object(void);
 
-/* A process begins to be, or ceases to be, under it. Once libos_used has been
- * called, the last one to leave takes the libOS with it. */
+/* A process begins to be, or ceases to be, under it. The last one to leave takes
+ * the libOS with it, and so does the last one of those that have started: what
+ * was never started ends. */
 void libos_enter(struct libos *l, struct process *p);
-void libos_leave(struct libos *l);
-void libos_used(struct libos *l);
+void libos_leave(struct libos *l, const struct process *p);
+
+/* One of its processes starts: the load timer has nothing to wait for. */
+void libos_started(struct libos *l);
 
 /* How many stand in the table. */
 unsigned libos_count(void);

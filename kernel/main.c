@@ -16,11 +16,14 @@
 #include "kernel/domain.h"
 #include "kernel/entropy.h"
 #include "kernel/inspector.h"
+#include "kernel/ledger.h"
 #include "kernel/libos.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/sched.h"
+#include "kernel/spawner.h"
 #include "kernel/string.h"
 #include "kernel/timer.h"
 
@@ -86,16 +89,19 @@ static struct libos *register_none(void)
 {
 	struct libos *none;
 
-	if (libos_register("NONE", 4, kmem_root, page_down(ledger_left(kmem_root)) - PAGE_SIZE,
+	if (libos_register("NONE", 4, kmem_root, page_down(ledger_room(kmem_root)),
 	                   &none))
 		panic("NONE cannot be registered");
 	grant(none, "console", console_object());
 	grant(none, "timer", timer_object());
 	grant(none, "memory", memory_pool_create(none->domain->ledger));
+	grant(none, "ledger", ledger_object_create(none->domain->ledger));
 	grant(none, "power", power_object());
 	grant(none, "libos", libos_table_object());
 	grant(none, "entropy", entropy_object());
 	grant(none, "inspector", inspector_object());
+	grant(none, "spawner", spawner_object());
+	grant(none, "thread", thread_control_object());
 	return none;
 }
 
@@ -127,7 +133,7 @@ static void start_iis(void)
 	if (space_map_frame(process->space, PROGRAM_CAPSET, virt_to_frame(none->domain->capset),
 	                    PTE_PRESENT | PTE_USER | PTE_NX))
 		panic("no memory for the IIS's CapSet");
-	libos_used(none);
+	none->used = true;
 	object_drop(&none->object);
 	object_drop(&process->object);
 	log_line("%lu bytes of memory taken at the IIS's start, bundle excluded",

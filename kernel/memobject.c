@@ -70,11 +70,11 @@ struct memobject *memobject_create(struct ledger *ledger, uint64_t pages)
 {
 	struct memobject *m;
 
-	if (pages > MEMOBJECT_PAGES_MAX || ledger_charge(ledger, pages << PAGE_SHIFT))
+	if (pages > MEMOBJECT_PAGES_MAX || page_reserve(ledger, pages))
 		return NULL;
 	m = create_bare(ledger, pages);
 	if (!m)
-		ledger_return(ledger, pages << PAGE_SHIFT);
+		page_unreserve(ledger, pages);
 	return m;
 }
 
@@ -87,12 +87,7 @@ struct memobject *memobject_adopt(struct ledger *ledger, struct paddr start, uin
 		uint32_t *slot = slot_of(m, i, true);
 
 		KASSERT(slot); /* boot: memory cannot be this short */
-		/* This memory is new to the ledgers: all of them gain it, spent. */
-		for (struct ledger *l = ledger; l; l = l->parent) {
-			l->limit += PAGE_SIZE;
-			l->used += PAGE_SIZE;
-		}
-		frames_adopt(&kmem_frames, first + i, ledger->id);
+		page_adopt(first + i, ledger);
 		*slot = first + i;
 		m->own++;
 	}
@@ -117,7 +112,7 @@ static void memobject_destroy(struct object *o)
 		page++;
 	}
 	if (unused)
-		ledger_return(ledger, unused << PAGE_SHIFT);
+		page_unreserve(ledger, unused);
 	free_bare(m);
 }
 
@@ -371,12 +366,17 @@ const struct object_type readonly_memory_type = {
 	"read-only memory", READ_ONLY_MEMORY_ID, readonly_call, readonly_destroy,
 };
 
-/* What is allocated from a pool is charged to the caller's own ledger: whoever
- * holds a pool may spend, but spends its own. */
-static enum status pool_allocate(struct call *call)
+/* What is allocated from a pool is charged to the caller's own ledger (whoever
+ * holds such a pool may spend, but spends its own) or to the pool's. */
+static struct ledger *pool_spends(const struct memory_pool *p, const struct call *call)
+{
+	return p->charges ? p->ledger : call->domain->ledger;
+}
+
+static enum status pool_allocate(const struct memory_pool *p, struct call *call)
 {
 	struct memory_pool_allocate_params_reader params = {call->params};
-	struct memobject *m = memobject_create(call->domain->ledger,
+	struct memobject *m = memobject_create(pool_spends(p, call),
 	                                       memory_pool_allocate_params_get_pages(params));
 
 	if (!m)
@@ -387,26 +387,26 @@ static enum status pool_allocate(struct call *call)
 	return STATUS_OK;
 }
 
-static enum status pool_available(struct call *call)
+static enum status pool_available(const struct memory_pool *p, struct call *call)
 {
+	const struct ledger *ledger = pool_spends(p, call);
 	struct memory_pool_available_results_builder results =
 		memory_pool_available_results_build(&call->results);
 
-	memory_pool_available_results_set_pages(
-		results, ledger_left(call->domain->ledger) >> PAGE_SHIFT);
-	memory_pool_available_results_set_limit(results,
-	                                        call->domain->ledger->limit >> PAGE_SHIFT);
+	memory_pool_available_results_set_pages(results, ledger_left(ledger) >> PAGE_SHIFT);
+	memory_pool_available_results_set_limit(results, ledger->limit >> PAGE_SHIFT);
 	return STATUS_OK;
 }
 
 static enum status pool_call(struct object *o, struct call *call)
 {
-	(void)o;
+	struct memory_pool *p = (struct memory_pool *)o;
+
 	switch (call->method) {
 	case MEMORY_POOL_ALLOCATE:
-		return pool_allocate(call);
+		return pool_allocate(p, call);
 	case MEMORY_POOL_AVAILABLE:
-		return pool_available(call);
+		return pool_available(p, call);
 	default:
 		return STATUS_NO_METHOD;
 	}
@@ -423,7 +423,7 @@ const struct object_type memory_pool_type = {
 	"memory pool", MEMORY_POOL_ID, pool_call, pool_destroy,
 };
 
-struct object *memory_pool_create(struct ledger *ledger)
+static struct object *pool_create(struct ledger *ledger, bool charges)
 {
 	struct memory_pool *p = block_alloc(ledger, sizeof(*p));
 
@@ -431,5 +431,16 @@ struct object *memory_pool_create(struct ledger *ledger)
 		return NULL;
 	object_init(&p->object, &memory_pool_type);
 	p->ledger = ledger;
+	p->charges = charges;
 	return &p->object;
+}
+
+struct object *memory_pool_create(struct ledger *ledger)
+{
+	return pool_create(ledger, false);
+}
+
+struct object *memory_pool_create_charging(struct ledger *ledger)
+{
+	return pool_create(ledger, true);
 }

@@ -59,7 +59,10 @@ enum status memobject_copy(struct memobject *m, uint64_t offset, void *bytes,
 /* A MemoryPool capability: its holder may allocate, from its own ledger. */
 struct memory_pool {
 	struct object object;
-	struct ledger *ledger;
+	struct ledger *ledger; /* what this structure is charged to */
+	bool charges;          /* that ledger pays for all, whoever allocates */
 };
 extern const struct object_type memory_pool_type;
 struct object *memory_pool_create(struct ledger *ledger);
+/* One that spends from `ledger`, whoever calls: Ledger.memory. */
+struct object *memory_pool_create_charging(struct ledger *ledger);

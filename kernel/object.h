@@ -69,7 +69,11 @@ static inline enum status MUST_CHECK call_refuse(struct call *call, enum status 
 	return status;
 }
 
-/* The capability that params' pointer names, if it is of that type; else NULL. */
+/* The interface that a capability to it speaks. */
+uint64_t object_interface(const struct object *o);
+
+/* The object that params' pointer names, if it is of that type; else NULL. Found
+ * through leases: good for this call. To keep it, keep call->caps[index]. */
 struct object *call_cap(const struct call *call, uint32_t index,
                         const struct object_type *type);
 

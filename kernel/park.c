@@ -5,6 +5,7 @@
 
 #include "kernel/arch/x86_64/clock.h"
 #include "kernel/domain.h"
+#include "kernel/ring.h"
 
 enum { PARK_BUCKETS = 64 };
 

@@ -6,6 +6,7 @@
 #include "kernel/arch/x86_64/power.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/inspector.h"
 #include "kernel/libos.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
@@ -31,9 +32,9 @@ static uint32_t take_pid(struct pid_table *table, uint32_t wanted)
 	return 0;
 }
 
-enum status process_create(struct libos *libos, uint32_t pid, struct process **out)
+static enum status create(struct libos *libos, uint32_t pid, struct ledger *ledger,
+                          struct process **out)
 {
-	struct ledger *ledger = libos->domain->ledger;
 	struct process *p;
 	uint32_t taken;
 
@@ -51,13 +52,92 @@ enum status process_create(struct libos *libos, uint32_t pid, struct process **o
 		return STATUS_NO_MEMORY;
 	}
 	object_init(&p->object, &process_type);
-	p->ledger = ledger;
+	p->ledger = p->thread_ledger = ledger;
 	p->pids = libos->pids;
 	p->pid = taken;
 	p->pids->slots[taken] = p;
 	libos_enter(libos, p);
 	*out = p;
 	return STATUS_OK;
+}
+
+enum status process_create(struct libos *libos, uint32_t pid, struct process **out)
+{
+	return create(libos, pid, libos->domain->ledger, out);
+}
+
+/* A program finds its CapSet and its rings at the top of its half. Every program
+ * may look at what its libOS holds, whatever that thinks of it. */
+static enum status furnish(struct process *p, struct domain *d)
+{
+	enum status status = domain_grant(d, "inspector", 9, inspector_object());
+
+	if (status)
+		return status;
+	return space_map_frame(p->space, PROGRAM_CAPSET, virt_to_frame(d->capset),
+	                       PTE_PRESENT | PTE_USER | PTE_NX);
+}
+
+enum status process_create_native(struct process *maker, uint32_t pid, struct domain *domain,
+                                  struct process **out)
+{
+	struct process *p;
+	enum status status = create(maker->libos, pid, domain->ledger, &p);
+
+	if (status)
+		return status;
+	status = furnish(p, domain);
+	if (status) {
+		object_drop(&p->object);
+		return status;
+	}
+	p->domain = domain;
+	p->maker = maker;
+	p->next_unstarted = maker->unstarted;
+	maker->unstarted = p;
+	*out = p;
+	return STATUS_OK;
+}
+
+enum status process_need_domain(struct process *p)
+{
+	struct domain *d;
+	enum status status;
+
+	if (p->domain)
+		return STATUS_OK;
+	d = domain_create(p->thread_ledger, PROGRAM_DOMAIN_BYTES);
+	if (!d)
+		return STATUS_NO_MEMORY;
+	status = furnish(p, d);
+	if (status)
+		domain_drop(d);
+	else
+		p->domain = d;
+	return status;
+}
+
+/* Nobody answers for it any more: it has started or ended. */
+static void leave_maker(struct process *p)
+{
+	struct process **link;
+
+	if (!p->maker)
+		return;
+	link = &p->maker->unstarted;
+	while (*link != p)
+		link = &(*link)->next_unstarted;
+	*link = p->next_unstarted;
+	p->maker = NULL;
+}
+
+void process_started(struct process *p)
+{
+	if (p->started)
+		return;
+	p->started = true;
+	leave_maker(p);
+	libos_started(p->libos);
 }
 
 static void answer_wait(const struct process *p, struct pending *waiter)
@@ -73,10 +153,23 @@ static void answer_wait(const struct process *p, struct pending *waiter)
 	pending_answer(waiter, STATUS_OK, message, (uint32_t)capnp_builder_size(&b));
 }
 
-static void end(struct process *p)
+/* What a process without threads gives back at once, whoever still names it. */
+static void let_go(struct process *p)
 {
 	struct libos *libos = p->libos;
 
+	leave_maker(p);
+	if (p->domain)
+		domain_drop(p->domain);
+	p->domain = NULL;
+	object_drop(&p->space->object);
+	p->space = NULL;
+	p->libos = NULL;
+	libos_leave(libos, p);
+}
+
+static void end(struct process *p)
+{
 	while (p->waiting.head) {
 		struct pending *waiter = p->waiting.head;
 
@@ -90,13 +183,9 @@ static void end(struct process *p)
 		power_off(p->end_reason == END_REASON_EXITED ? (uint32_t)p->end_code :
 		                                               STATUS_PID1_LOST);
 	}
-	if (p->domain)
-		domain_drop(p->domain);
-	p->domain = NULL;
-	object_drop(&p->space->object);
-	p->space = NULL;
-	p->libos = NULL;
-	libos_leave(libos);
+	while (p->unstarted)
+		process_kill(p->unstarted, -1, END_REASON_KILLED);
+	let_go(p);
 }
 
 void process_remove_thread(struct process *p, struct thread *t)
@@ -244,9 +333,77 @@ static enum status answer_fault(struct process *p, struct call *call)
 	return STATUS_OK;
 }
 
-static enum status process_call(struct object *o, struct call *call)
+static enum status call_grant(struct process *p, struct call *call)
 {
-	struct process *p = (struct process *)o;
+	struct process_grant_params_reader params = {call->params};
+	struct capnp_text name;
+	uint32_t index;
+	enum status status = process_grant_params_get_name(params, &name);
+
+	if (status)
+		return status;
+	if (!p->libos)
+		return call_refuse(call, STATUS_GONE, "the process has ended");
+	if (p->started && !p->space->module)
+		return call_refuse(call, STATUS_DENIED, "the program has started");
+	if (process_grant_params_get_object(params, &index) || index >= call->caps_count)
+		return call_refuse(call, STATUS_NO_CAP, "no capability came along");
+	status = process_need_domain(p);
+	if (status)
+		return status;
+	object_hold(call->caps[index]);
+	return domain_grant(p->domain, name.bytes, name.length, call->caps[index]);
+}
+
+static enum status call_thread(struct process *p, struct call *call)
+{
+	struct process_thread_params_reader params = {call->params};
+	struct thread_start_reader reader;
+	struct thread_start start;
+	struct thread *thread;
+	enum status status = process_thread_params_get_start(params, &reader);
+
+	if (status)
+		return status;
+	if (!p->libos)
+		return call_refuse(call, STATUS_GONE, "the process has ended");
+	if (p->space->module)
+		return call_refuse(call, STATUS_DENIED, "its libOS makes its threads");
+	start = thread_read_start(reader);
+	status = thread_create(p, &start, &thread);
+	if (status)
+		return status;
+	process_thread_results_set_thread(process_thread_results_build(&call->results),
+	                                  call_answer_cap(call, &thread->object));
+	return STATUS_OK;
+}
+
+/* The facet: it names the process and lacks the methods that put things in. */
+struct process_handle {
+	struct object object;
+	struct process *process;
+	struct ledger *ledger;
+};
+
+static enum status call_handle(struct process *p, struct call *call)
+{
+	struct ledger *ledger = call->domain->ledger;
+	struct process_handle *h = block_alloc(ledger, sizeof(*h));
+
+	if (!h)
+		return STATUS_NO_MEMORY;
+	object_init(&h->object, &process_handle_type);
+	h->process = p;
+	h->ledger = ledger;
+	object_hold(&p->object);
+	process_handle_results_set_handle(process_handle_results_build(&call->results),
+	                                  call_answer_cap(call, &h->object));
+	return STATUS_OK;
+}
+
+/* What Process and ProcessHandle have in common, under the same numbers. */
+static enum status watch_call(struct process *p, struct call *call)
+{
 	struct process_kill_params_reader kill = {call->params};
 
 	switch (call->method) {
@@ -263,21 +420,47 @@ static enum status process_call(struct object *o, struct call *call)
 		return STATUS_NO_METHOD;
 	}
 }
+_Static_assert((int)PROCESS_INFO == (int)PROCESS_HANDLE_INFO &&
+               (int)PROCESS_KILL == (int)PROCESS_HANDLE_KILL &&
+               (int)PROCESS_WAIT == (int)PROCESS_HANDLE_WAIT &&
+               (int)PROCESS_FAULT == (int)PROCESS_HANDLE_FAULT, "watch_call");
+
+static enum status process_call(struct object *o, struct call *call)
+{
+	struct process *p = (struct process *)o;
+
+	switch (call->method) {
+	case PROCESS_GRANT:
+		return call_grant(p, call);
+	case PROCESS_THREAD:
+		return call_thread(p, call);
+	case PROCESS_HANDLE:
+		return call_handle(p, call);
+	default:
+		return watch_call(p, call);
+	}
+}
+
+static enum status handle_call(struct object *o, struct call *call)
+{
+	return watch_call(((struct process_handle *)o)->process, call);
+}
+
+static void handle_destroy(struct object *o)
+{
+	struct process_handle *h = (struct process_handle *)o;
+
+	object_drop(&h->process->object);
+	block_free(h, sizeof(*h), h->ledger);
+}
 
 /* A process that never had a thread still has all it was made with. */
 static void process_destroy(struct object *o)
 {
 	struct process *p = (struct process *)o;
 
-	if (p->libos) {
-		struct libos *libos = p->libos;
-
-		object_drop(&p->space->object);
-		if (p->domain)
-			domain_drop(p->domain);
-		p->libos = NULL;
-		libos_leave(libos);
-	}
+	if (p->libos)
+		let_go(p);
 	if (p->pids) /* NULL: its libOS has taken the table along */
 		p->pids->slots[p->pid] = NULL;
 	block_free(p, sizeof(*p), p->ledger);
@@ -285,4 +468,8 @@ static void process_destroy(struct object *o)
 
 const struct object_type process_type = {
 	"process", PROCESS_ID, process_call, process_destroy,
+};
+
+const struct object_type process_handle_type = {
+	"process handle", PROCESS_HANDLE_ID, handle_call, handle_destroy,
 };

@@ -8,31 +8,15 @@
 #include "kernel/arch/x86_64/tlb.h"
 #include "kernel/arch/x86_64/window.h"
 #include "kernel/arch/x86_64/x86.h"
+#include "kernel/lock.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
+#include "kernel/revoker.h"
 #include "kernel/space.h"
 
 enum { INTERRUPT_RETRY_NS = 1000000 };
 
 extern const char gate_resume[], gate_syscall_module[], gate_syscall_native[];
-
-/* Taken by whoever runs: a lock that is handed over in turn stands still whenever
- * a hypervisor has taken the next CPU in line off its processor. */
-static uint32_t locked;
-
-void kernel_lock(void)
-{
-	while (__atomic_exchange_n(&locked, 1, __ATOMIC_ACQUIRE))
-		while (__atomic_load_n(&locked, __ATOMIC_RELAXED)) {
-			tlb_answer(); /* the holder may be waiting for us */
-			pause();
-		}
-}
-
-void kernel_unlock(void)
-{
-	__atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
-}
 
 static void append(struct cpu *cpu, struct thread *t)
 {
@@ -166,6 +150,8 @@ static void put_current(void)
 	this_cpu->running = NULL;
 	if (t->state == THREAD_RUNNING && t->dying) {
 		thread_end(t);
+	} else if (t->state == THREAD_RUNNING && t->suspended) {
+		t->state = THREAD_SUSPENDED;
 	} else if (t->state == THREAD_RUNNING) {
 		t->state = THREAD_READY;
 		append(this_cpu->self, t);
@@ -177,7 +163,8 @@ static bool current_goes_on(void)
 {
 	const struct thread *t = this_cpu->current;
 
-	return t && t->state == THREAD_RUNNING && !t->dying && !this_cpu->reschedule;
+	return t && t->state == THREAD_RUNNING && !t->dying && !t->suspended &&
+	       !this_cpu->reschedule;
 }
 
 /* Moves a thread of a busier CPU here. */
@@ -238,6 +225,7 @@ static void idle(void)
 	sti_hlt_cli();
 	kernel_lock();
 	this_cpu->idle = false;
+	ring_serve_chained();
 	thread_reap();
 }
 
@@ -254,6 +242,8 @@ _Noreturn static void resume(struct thread *t)
 void sched_leave(void)
 {
 	for (;;) {
+		ring_serve_chained();
+		revoker_reap();
 		thread_reap();
 		if (current_goes_on()) {
 			if (this_cpu->current->interrupted)

@@ -1,7 +1,6 @@
-/* sched.h: which thread runs where, and the kernel lock.
+/* sched.h: which thread runs where.
  *
- * One lock, taken at every entry and dropped at every exit, guards everything
- * in the exokernel that is not one CPU's own. Each CPU has a queue of ready
+ * Each CPU has a queue of ready
  * threads, served in turn; a thread that becomes ready goes to an idle CPU if
  * there is one. The timer runs only when somebody waits for the CPU or a
  * timeout is set. */
@@ -10,9 +9,6 @@
 #include "kernel/thread.h"
 
 enum { SCHED_SLICE_NS = 4000000 };
-
-void kernel_lock(void);
-void kernel_unlock(void);
 
 /* Puts a READY thread on a queue. */
 void sched_enqueue(struct thread *t);
@@ -28,3 +24,9 @@ _Noreturn void sched_leave(void);
 
 /* What is to be done when the timer has fired. */
 void sched_tick(void);
+
+/* LEND STUB: to be replaced by scheduling contexts */
+static inline unsigned sched_priority(const struct thread *t) { (void)t; return 0; }
+static inline void sched_lend(struct pending *p) { (void)p; }
+static inline void sched_give_back(struct pending *p) { (void)p; }
+static inline void sched_recall(struct thread *t) { (void)t; }

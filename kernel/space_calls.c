@@ -1,13 +1,19 @@
 /* space_calls.c: the interface AddressSpace (abi/space.capnp): from messages to
  * space.h's functions, which judge the values. */
+#include "kernel/revoker.h"
 #include "kernel/space.h"
 
 static enum status call_map(struct space *s, struct call *call)
 {
 	struct address_space_map_params_reader params = {call->params};
+	struct space_mapping what = {
+		.page = address_space_map_params_get_page(params),
+		.address = address_space_map_params_get_address(params),
+		.pages = address_space_map_params_get_pages(params),
+		.access = address_space_map_params_get_access(params),
+	};
 	struct object *o;
 	uint32_t index;
-	bool sealed = false;
 
 	if (address_space_map_params_get_object(params, &index))
 		return STATUS_NO_CAP;
@@ -16,29 +22,63 @@ static enum status call_map(struct space *s, struct call *call)
 		o = call_cap(call, index, &readonly_memory_type);
 		if (!o)
 			return STATUS_NO_CAP;
-		sealed = true;
+		what.sealed = true;
 		o = &((struct readonly_memory *)o)->memory->object;
 	}
-	return space_map(s, (struct memobject *)o, address_space_map_params_get_page(params),
-	                 address_space_map_params_get_address(params),
-	                 address_space_map_params_get_pages(params),
-	                 address_space_map_params_get_access(params), sealed);
+	what.memory = (struct memobject *)o;
+	if (call->caps[index]->type == &lease_type)
+		what.lease = call->caps[index];
+	return space_map(s, &what);
+}
+
+static enum status call_unmap(struct space *s, struct call *call)
+{
+	struct address_space_unmap_params_reader params = {call->params};
+	uint64_t next;
+	enum status status = space_unmap(s, address_space_unmap_params_get_address(params),
+	                                 address_space_unmap_params_get_pages(params), &next);
+
+	if (!status && next)
+		address_space_unmap_results_set_next(
+			address_space_unmap_results_build(&call->results), next);
+	return status;
+}
+
+static enum status call_protect(struct space *s, struct call *call)
+{
+	struct address_space_protect_params_reader params = {call->params};
+	uint64_t next;
+	enum status status = space_protect(s, address_space_protect_params_get_address(params),
+	                                   address_space_protect_params_get_pages(params),
+	                                   address_space_protect_params_get_access(params),
+	                                   &next);
+
+	if (!status && next)
+		address_space_protect_results_set_next(
+			address_space_protect_results_build(&call->results), next);
+	return status;
 }
 
 static enum status call_share(struct space *s, struct call *call)
 {
 	struct address_space_share_params_reader params = {call->params};
 	struct object *from;
+	uint64_t next;
 	uint32_t index;
+	enum status status;
 
 	if (address_space_share_params_get_source(params, &index))
 		return STATUS_NO_CAP;
 	from = call_cap(call, index, &space_type);
 	if (!from)
 		return STATUS_NO_CAP;
-	return space_share(s, (struct space *)from,
-	                   address_space_share_params_get_address(params),
-	                   address_space_share_params_get_pages(params));
+	status = space_share(s, (struct space *)from,
+	                     address_space_share_params_get_address(params),
+	                     address_space_share_params_get_pages(params), &next);
+	if (!status && next)
+		address_space_share_results_set_next(
+			address_space_share_results_build(&call->results), next);
+	return status;
 }
 
 static enum status call_query(const struct space *s, struct call *call)
@@ -62,8 +102,6 @@ static enum status space_call(struct object *o, struct call *call)
 {
 	struct space *s = (struct space *)o;
 	struct address_space_fresh_params_reader fresh = {call->params};
-	struct address_space_unmap_params_reader unmap = {call->params};
-	struct address_space_protect_params_reader protect = {call->params};
 	struct address_space_resolve_params_reader resolve = {call->params};
 
 	switch (call->method) {
@@ -74,12 +112,9 @@ static enum status space_call(struct object *o, struct call *call)
 		                   address_space_fresh_params_get_pages(fresh),
 		                   address_space_fresh_params_get_access(fresh));
 	case ADDRESS_SPACE_UNMAP:
-		return space_unmap(s, address_space_unmap_params_get_address(unmap),
-		                   address_space_unmap_params_get_pages(unmap));
+		return call_unmap(s, call);
 	case ADDRESS_SPACE_PROTECT:
-		return space_protect(s, address_space_protect_params_get_address(protect),
-		                     address_space_protect_params_get_pages(protect),
-		                     address_space_protect_params_get_access(protect));
+		return call_protect(s, call);
 	case ADDRESS_SPACE_SHARE:
 		return call_share(s, call);
 	case ADDRESS_SPACE_RESOLVE:

@@ -7,7 +7,7 @@
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
-#include "kernel/inspector.h"
+#include "kernel/endpoint.h"
 #include "kernel/libos.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
@@ -42,7 +42,7 @@ static enum status add_ring(struct thread *t, unsigned kind, struct space *space
 	struct thread_ring *r = &t->rings[kind];
 	uint64_t flags = PTE_PRESENT | PTE_WRITE | PTE_NX |
 	                 (space_is_region(space) ? 0 : PTE_USER);
-	void *page = page_alloc(t->process->libos->domain->ledger);
+	void *page = page_alloc(t->process->thread_ledger);
 	enum status status;
 
 	if (!page)
@@ -56,6 +56,14 @@ static enum status add_ring(struct thread *t, unsigned kind, struct space *space
 	return STATUS_OK;
 }
 
+static void free_ring_place(struct process *p, uint64_t address)
+{
+	uint32_t index = (uint32_t)((address - PROGRAM_RINGS) / PAGE_SIZE);
+
+	if (index < p->ring_hint)
+		p->ring_hint = index;
+}
+
 static void remove_ring(struct thread *t, unsigned kind)
 {
 	struct thread_ring *r = &t->rings[kind];
@@ -66,51 +74,43 @@ static void remove_ring(struct thread *t, unsigned kind)
 	space_unmap_frame(kind == RING_MODULE ? space->module : space, r->address,
 	                  virt_to_frame(r->page));
 	page_free(r->page);
+	if (kind == RING_PROGRAM)
+		free_ring_place(t->process, r->address);
 	*r = (struct thread_ring){0};
 }
 
-/* A native program finds its CapSet and its rings at the top of its half. */
-static enum status show_capset(struct process *p)
+static uint64_t ring_place(uint32_t index)
 {
-	return space_map_frame(p->space, PROGRAM_CAPSET, virt_to_frame(p->domain->capset),
-	                       PTE_PRESENT | PTE_USER | PTE_NX);
+	return PROGRAM_RINGS + (uint64_t)index * PAGE_SIZE;
 }
 
-/* A program under a module has no domain until it asks for a ring. It may look
- * at what its libOS holds, and has nothing else. */
-static enum status need_program_domain(struct process *p)
+/* The lowest place where nothing is mapped: rings stand close together, and a
+ * place is used again when its thread has ended. */
+static uint32_t find_ring_place(struct process *p)
 {
-	enum status status;
+	bool mapped = true;
 
-	if (p->domain)
-		return STATUS_OK;
-	p->domain = domain_create(p->libos->domain->ledger, PROGRAM_DOMAIN_BYTES);
-	if (!p->domain)
-		return STATUS_NO_MEMORY;
-	status = domain_grant(p->domain, "inspector", 9, inspector_object());
-	if (!status)
-		status = show_capset(p);
-	if (status) {
-		domain_drop(p->domain);
-		p->domain = NULL;
+	while (p->ring_hint < PROGRAM_RINGS_MAX) {
+		(void)space_access(p->space, ring_place(p->ring_hint), &mapped);
+		if (!mapped)
+			break;
+		p->ring_hint++;
 	}
-	return status;
+	return p->ring_hint;
 }
 
 enum status thread_add_program_ring(struct thread *t)
 {
 	struct process *p = t->process;
-	enum status status = need_program_domain(p);
+	enum status status = process_need_domain(p);
+	uint32_t place;
 
 	if (status)
 		return status;
-	if (p->program_rings == PROGRAM_RINGS_MAX)
+	place = find_ring_place(p);
+	if (place == PROGRAM_RINGS_MAX)
 		return STATUS_NO_SLOT;
-	status = add_ring(t, RING_PROGRAM, p->space,
-	                  PROGRAM_RINGS + (uint64_t)p->program_rings * PAGE_SIZE);
-	if (!status)
-		p->program_rings++;
-	return status;
+	return add_ring(t, RING_PROGRAM, p->space, ring_place(place));
 }
 
 static void set_start(struct thread *t, const struct thread_start *s)
@@ -125,6 +125,7 @@ static void set_start(struct thread *t, const struct thread_start *s)
 		.ss = module ? SEL_MODULE_DATA : SEL_USER_DATA,
 		.rflags = RFLAGS_FIXED | RFLAGS_IF | (module ? RFLAGS_AC : 0),
 		.module_stack = module ? s->module_stack : 0,
+		.fs_base = s->fs_base,
 		.full = 1,
 	};
 	if (!module) {
@@ -147,16 +148,37 @@ static void reset_fpu(struct thread *t)
 	*(uint32_t *)(t->fpu + FPU_MXCSR) = MXCSR_INITIAL;
 }
 
+/* What stands in FS or GS is loaded by the exokernel: no other address would be
+ * canonical for sure. */
+static bool base_ok(const struct process *p, uint64_t base)
+{
+	return base < USER_END || (p->space->module && in_region(base));
+}
+
 static bool start_ok(const struct process *p, const struct thread_start *s)
 {
+	if (!base_ok(p, s->fs_base))
+		return false;
 	return p->space->module ? module_start_ok(s) :
 	                          s->entry < USER_END && s->stack <= USER_END;
+}
+
+struct thread_start thread_read_start(struct thread_start_reader r)
+{
+	return (struct thread_start){
+		.entry = thread_start_get_entry(r),
+		.stack = thread_start_get_stack(r),
+		.argument = thread_start_get_argument(r),
+		.module_stack = thread_start_get_module_stack(r),
+		.ring = thread_start_get_ring(r),
+		.fs_base = thread_start_get_fs_base(r),
+	};
 }
 
 enum status thread_create(struct process *p, const struct thread_start *start,
                           struct thread **out)
 {
-	struct ledger *ledger = p->libos->domain->ledger;
+	struct ledger *ledger = p->thread_ledger;
 	enum status status;
 	struct thread *t;
 
@@ -186,6 +208,7 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 
 void thread_become(struct thread *t, const struct thread_start *start)
 {
+	endpoint_thread_end(t);
 	pending_cancel_all(t);
 	this_cpu->registers = NULL;
 	set_start(t, start);
@@ -204,6 +227,10 @@ void thread_remove_program_ring(struct thread *t)
 
 static void make_ready(struct thread *t)
 {
+	if (t->suspended) {
+		t->state = THREAD_SUSPENDED;
+		return;
+	}
 	t->state = THREAD_READY;
 	sched_enqueue(t);
 }
@@ -212,6 +239,7 @@ void thread_wake(struct thread *t, enum status status)
 {
 	KASSERT(t->state == THREAD_WAITING);
 	timeout_cancel(&t->wait_timeout);
+	sched_recall(t);
 	t->regs.rax = status;
 	make_ready(t);
 }
@@ -225,6 +253,7 @@ void thread_end(struct thread *t)
 		sched_dequeue(t);
 	timeout_cancel(&t->wait_timeout);
 	t->state = THREAD_ENDED;
+	endpoint_thread_end(t);
 	pending_cancel_all(t);
 	if (this_cpu->registers == t)
 		this_cpu->registers = NULL;
@@ -260,7 +289,73 @@ enum status thread_start(struct thread *t)
 	if (t->state != THREAD_NEW)
 		return t->state == THREAD_ENDED ? STATUS_GONE : STATUS_BUSY;
 	object_hold(&t->object); /* from now on it needs nobody to hold it */
+	process_started(t->process);
 	make_ready(t);
+	return STATUS_OK;
+}
+
+/* The caller's own registers are in the CPU; nobody else's that does not run. */
+static enum status set_tls(struct thread *t, uint64_t fs_base, uint64_t gs_base)
+{
+	if (t->state == THREAD_ENDED)
+		return STATUS_GONE;
+	if (t->state == THREAD_RUNNING && t != this_cpu->current)
+		return STATUS_BUSY;
+	if (!base_ok(t->process, fs_base) || !base_ok(t->process, gs_base))
+		return STATUS_INVALID;
+	t->regs.fs_base = fs_base;
+	t->regs.gs_base = gs_base;
+	if (this_cpu->registers == t) {
+		wrfsbase(fs_base);
+		wrgsbase(gs_base);
+	}
+	return STATUS_OK;
+}
+
+static enum status suspend(struct thread *t)
+{
+	if (t->state == THREAD_ENDED)
+		return STATUS_GONE;
+	t->suspended = true;
+	if (t->state == THREAD_READY) {
+		sched_dequeue(t);
+		t->state = THREAD_SUSPENDED;
+	} else if (t->state == THREAD_RUNNING) {
+		sched_kick(t);
+	}
+	return STATUS_OK;
+}
+
+static enum status resume(struct thread *t)
+{
+	if (t->state == THREAD_ENDED)
+		return STATUS_GONE;
+	t->suspended = false;
+	if (t->state == THREAD_SUSPENDED)
+		make_ready(t);
+	return STATUS_OK;
+}
+
+static uint32_t state_code(const struct thread *t)
+{
+	static const uint32_t codes[] = {
+		[THREAD_NEW] = THREAD_STATE_FRESH,
+		[THREAD_READY] = THREAD_STATE_READY,
+		[THREAD_RUNNING] = THREAD_STATE_RUNNING,
+		[THREAD_WAITING] = THREAD_STATE_WAITING,
+		[THREAD_SUSPENDED] = THREAD_STATE_SUSPENDED,
+		[THREAD_ENDED] = THREAD_STATE_ENDED,
+	};
+
+	return codes[t->state];
+}
+
+static enum status answer_info(const struct thread *t, struct call *call)
+{
+	struct thread_info_results_builder results = thread_info_results_build(&call->results);
+
+	thread_info_results_set_state(results, state_code(t));
+	thread_info_results_set_suspended(results, t->suspended);
 	return STATUS_OK;
 }
 
@@ -282,6 +377,7 @@ static enum status thread_call(struct object *o, struct call *call)
 {
 	struct thread *t = thread_of(o);
 	struct thread_kill_params_reader kill = {call->params};
+	struct thread_set_tls_params_reader tls = {call->params};
 
 	switch (call->method) {
 	case THREAD_START:
@@ -291,9 +387,59 @@ static enum status thread_call(struct object *o, struct call *call)
 	case THREAD_KILL:
 		thread_kill(t, thread_kill_params_get_code(kill), END_REASON_KILLED);
 		return STATUS_OK;
+	case THREAD_SET_TLS:
+		return set_tls(t, thread_set_tls_params_get_fs_base(tls),
+		               thread_set_tls_params_get_gs_base(tls));
+	case THREAD_SUSPEND:
+		return suspend(t);
+	case THREAD_RESUME:
+		return resume(t);
+	case THREAD_INFO:
+		return answer_info(t, call);
 	default:
 		return STATUS_NO_METHOD;
 	}
+}
+
+static enum status control_call(struct object *o, struct call *call)
+{
+	struct thread_control_set_tls_params_reader tls = {call->params};
+	struct thread *t = call->thread;
+
+	(void)o;
+	switch (call->method) {
+	case THREAD_CONTROL_SET_TLS:
+		return set_tls(t, thread_control_set_tls_params_get_fs_base(tls),
+		               thread_control_set_tls_params_get_gs_base(tls));
+	case THREAD_CONTROL_INFO:
+		return answer_info(t, call);
+	case THREAD_CONTROL_THREAD:
+		object_hold(&t->object);
+		thread_control_thread_results_set_thread(
+			thread_control_thread_results_build(&call->results),
+			call_answer_cap(call, &t->object));
+		return STATUS_OK;
+	default:
+		return STATUS_NO_METHOD;
+	}
+}
+
+static void control_destroy(struct object *o)
+{
+	(void)o;
+	panic("ThreadControl lost its last reference");
+}
+
+const struct object_type thread_control_type = {
+	"thread control", THREAD_CONTROL_ID, control_call, control_destroy,
+};
+
+struct object *thread_control_object(void)
+{
+	static struct object object = {.type = &thread_control_type, .refs = 1};
+
+	object_hold(&object);
+	return &object;
 }
 
 /* Threads that nobody can start any more. Ending one may end its process, its

@@ -6,16 +6,16 @@
 #include "abi/ring.h"
 #include "kernel/arch/x86_64/regs.h"
 #include "kernel/object.h"
-#include "kernel/timeout.h"
+#include "kernel/pending.h"
 
 struct process;
-struct pending;
 
 enum thread_state {
 	THREAD_NEW,     /* not started */
 	THREAD_READY,   /* on a run queue */
 	THREAD_RUNNING, /* some CPU's current */
 	THREAD_WAITING, /* in cap_enter */
+	THREAD_SUSPENDED, /* would be ready */
 	THREAD_ENDED,
 };
 
@@ -28,6 +28,14 @@ struct thread_ring {
 	uint64_t address;   /* where the thread sees it */
 	uint32_t sq_head;   /* ours; what stands in the page is for the reader */
 	uint32_t cq_tail;
+	uint32_t pending;   /* entries consumed and not answered */
+	uint8_t answered_at[RING_SQ_ENTRIES]; /* where in cq the entry's completion went */
+};
+
+/* A call that a thread has received and not yet answered. */
+struct served {
+	struct pending *call; /* NULL: none, or its caller is gone */
+	uint32_t use;         /* counts the slot's uses: the upper part of the token */
 };
 
 struct thread {
@@ -41,6 +49,7 @@ struct thread {
 	uint8_t cpu;       /* where it runs or ran last */
 	bool dying;        /* ends before it runs again */
 	bool interrupted;  /* Thread.interrupt is to be delivered */
+	bool suspended;    /* is not to run; any state but ENDED */
 	int32_t end_code;
 	uint32_t end_reason;
 
@@ -50,16 +59,27 @@ struct thread {
 	unsigned wait_ring;   /* WAITING: which ring, and for how many completions */
 	uint32_t wait_count;
 	struct timeout wait_timeout;
-	struct pending *pending; /* its calls that are still to be answered */
+	struct pending *pending; /* its entries that are still to be answered */
+	uint8_t own_used;        /* bit i: own[i] is */
+	uint16_t slots_used;     /* bit i: served[i] is kept for a receive or a call */
+	uint16_t slots_open;     /* bit i: served[i] is a call to be answered */
+	struct served served[RING_SERVED];
+	struct pending own[PENDING_OWN];
 
 	uint8_t fpu[] __attribute__((aligned(64)));
 };
 
-extern const struct object_type thread_type;
+extern const struct object_type thread_type, thread_control_type;
 
 struct thread_start {
-	uint64_t entry, stack, argument, module_stack, ring;
+	uint64_t entry, stack, argument, module_stack, ring, fs_base;
 };
+
+struct thread_start_reader;
+struct thread_start thread_read_start(struct thread_start_reader reader);
+
+/* The capability to "the thread that calls". */
+struct object *thread_control_object(void);
 
 /* A thread in `p`, THREAD_NEW, with one reference, the caller's. If that goes
  * before it was started, it ends. The start's addresses are checked: INVALID. */

@@ -1,38 +1,29 @@
 /* timeout.c: see timeout.h. */
 #include "kernel/timeout.h"
 
-static struct timeout *head;
+#include "kernel/arch/x86_64/x86.h"
+
+static struct deadlines all;
 
 void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *))
 {
-	struct timeout **link = &head;
-
 	timeout_cancel(t);
-	while (*link && (*link)->at <= at)
-		link = &(*link)->next;
-	t->at = at;
+	if (!all.random)
+		all.random = rdtsc() | 1;
 	t->expire = expire;
-	t->next = *link;
-	t->link = link;
-	if (t->next)
-		t->next->link = &t->next;
-	*link = t;
+	deadlines_set(&all, &t->deadline, at);
 }
 
 void timeout_cancel(struct timeout *t)
 {
-	if (!t->link)
-		return;
-	*t->link = t->next;
-	if (t->next)
-		t->next->link = t->link;
-	t->link = NULL;
+	if (t->deadline.set)
+		deadlines_clear(&all, &t->deadline);
 }
 
 void timeout_run(uint64_t now)
 {
-	while (head && head->at <= now) {
-		struct timeout *t = head;
+	while (all.first && all.first->at <= now) {
+		struct timeout *t = (struct timeout *)all.first;
 
 		timeout_cancel(t);
 		t->expire(t);
@@ -41,5 +32,5 @@ void timeout_run(uint64_t now)
 
 uint64_t timeout_next(void)
 {
-	return head ? head->at : TIMEOUT_NEVER;
+	return all.first ? all.first->at : TIMEOUT_NEVER;
 }

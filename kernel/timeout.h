@@ -1,13 +1,13 @@
-/* timeout.h: things that happen at a time. One sorted list for the machine. */
+/* timeout.h: things that happen at a time. One tree of them for the machine:
+ * what one program sets costs another a logarithm. */
 #pragma once
 
+#include "core/deadlines.h"
 #include "kernel/types.h"
 
 struct timeout {
-	uint64_t at; /* clock_now() ns */
-	void (*expire)(struct timeout *); /* it is already off the list */
-	struct timeout *next;
-	struct timeout **link; /* NULL: not set */
+	struct deadline deadline; /* must be first; clock_now() ns */
+	void (*expire)(struct timeout *); /* it is already out of the tree */
 };
 
 #define TIMEOUT_NEVER UINT64_MAX

@@ -37,6 +37,8 @@ struct cpu {
 	struct space *running;  /* whose program or module runs when we leave */
 	struct thread *registers; /* whose FPU, FS and GS are in the CPU */
 	struct thread *ready_head, *ready_tail;
+	uint32_t lock;          /* lock.h */
+	bool exclusive;         /* this CPU holds every CPU's lock */
 	bool reschedule;
 	bool idle;
 	volatile bool flush;    /* another CPU waits for this one's TLB */

@@ -30,7 +30,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { NUMBERS_MAX = 8192, RESULTS = 4096, GENERATIONS = 4, SLOTS = 4096, LINES_MAX = 20 };
+enum {
+	NUMBERS_MAX = 8192, RESULTS = 4096, LINES_MAX = 20, GENERATIONS = 4,
+	SLOT_BITS = 12, SLOTS = 1 << SLOT_BITS, /* of an id: core/captable.h */
+};
 
 static struct ring *ring;
 static const struct capset *capset = (const struct capset *)PROGRAM_CAPSET;
@@ -129,8 +132,8 @@ static void keep_all_of(uint64_t word)
 
 		keep((uint32_t)(word >> shift));
 		keep(part);
-		for (uint32_t generation = 1; part < SLOTS && generation <= GENERATIONS; generation++)
-			keep(generation << 16 | part);
+		for (uint32_t generation = 0; part < SLOTS && generation <= GENERATIONS; generation++)
+			keep(generation << SLOT_BITS | part);
 	}
 }
 
@@ -341,9 +344,9 @@ static void operate(uint32_t number)
 /* Everything that could be an id in a table as large as a table can be. */
 static void use_every_id(void)
 {
-	for (uint32_t generation = 1; generation <= GENERATIONS; generation++)
+	for (uint32_t generation = 0; generation <= GENERATIONS; generation++)
 		for (uint32_t slot = 0; slot < SLOTS; slot++) {
-			uint32_t number = generation << 16 | slot;
+			uint32_t number = generation << SLOT_BITS | slot;
 
 			if (number != inspector)
 				must_be_nothing("an id can be guessed",

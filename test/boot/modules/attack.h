@@ -338,6 +338,7 @@ enum attack_number {
 	DEED(trap_stack) \
 	DEED(lazy_ring) \
 	DEED(lazy_ring_taken) \
+	DEED(lazy_ring_beside) \
 	DEED(interrupt_at_page_edge) \
 	DEED(reader) \
 	DEED(vectors_kept_apart) \

@@ -105,8 +105,8 @@ static uint32_t ask(uint16_t method, uint64_t parameter)
 	for (uint32_t i = 0; i < size / 8; i++)
 		for (unsigned shift = 0; shift < 64; shift += 32) {
 			keep((uint32_t)(results[i] >> shift));
-			keep(1u << 16 | (uint16_t)(results[i] >> shift));
-			keep(2u << 16 | (uint16_t)(results[i] >> shift));
+			keep(1u << 12 | (uint16_t)(results[i] >> shift));
+			keep(2u << 12 | (uint16_t)(results[i] >> shift));
 		}
 	return size;
 }

@@ -68,7 +68,7 @@ static void only_the_right_objects_are_taken(void)
 	uint32_t object = allocate(3);
 	REFUSED(NO_CAP, map(pool, 0, AT, 1, ACCESS_READ));
 	REFUSED(NO_CAP, map(here, 0, AT, 1, ACCESS_READ));
-	REFUSED(NO_CAP, map(object + 0x10000, 0, AT, 1, ACCESS_READ));
+	REFUSED(NO_CAP, map(object + 0x1000, 0, AT, 1, ACCESS_READ));
 	REFUSED(NO_CAP, native_share(self, here, object, AT, 1));
 	native_call(&call, self, here, ADDRESS_SPACE_ID, ADDRESS_SPACE_MAP);
 	(void)address_space_map_params_build(&call.params);

@@ -100,7 +100,7 @@ any_capability(struct garbage *g)
 		{ "console", CONSOLE_ID, 2 },      { "timer", TIMER_ID, 3 },
 		{ "memory", MEMORY_POOL_ID, 2 },   { "power", POWER_ID, 1 },
 		{ "libos", LIBOS_TABLE_ID, 2 },    { "bundle", MEMORY_OBJECT_ID, 5 },
-		{ "space", ADDRESS_SPACE_ID, 7 },  { "self", PROCESS_ID, 4 },
+		{ "space", ADDRESS_SPACE_ID, 7 },  { "self", PROCESS_ID, 7 },
 	};
 	uint64_t i = below(g, sizeof known / sizeof known[0]);
 	return (struct known){ native_find(g->self, known[i].name), known[i].interface,
@@ -164,6 +164,7 @@ static uint32_t unknown_op(struct garbage *g, struct ring_sqe *e)
 static uint32_t no_capability(struct garbage *g, struct ring_sqe *e)
 {
 	e->op = below(g, 2) ? RING_CALL : RING_RELEASE;
+	e->chained = 0;
 	e->cap = dead_id(g);
 	return MAY(STATUS_NO_CAP) | MAY(STATUS_INVALID);
 }
@@ -172,6 +173,7 @@ static uint32_t wrong_interface(struct garbage *g, struct ring_sqe *e)
 {
 	struct known known = any_capability(g);
 	e->op = RING_CALL;
+	e->chained = 0;
 	e->cap = known.cap;
 	if (below(g, 2))
 		e->interface = any_capability(g).interface;
