@@ -1,7 +1,8 @@
 /* inspector.c: what the Inspector tells NONE's process, against what the other
  * interfaces say; and what it refuses. No answer may bring a capability. */
-#include "test/boot/native/memory.h"
+#include "test/boot/native/lease.h"
 
+#include "abi/endpoint.capnp.h"
 #include "abi/inspector.capnp.h"
 #include "abi/libos.capnp.h"
 #include "abi/module.h"
@@ -71,7 +72,7 @@ static struct page_description_reader page(uint64_t address)
 	return d;
 }
 
-struct entry { char type[40], name[40]; uint64_t interface, pages; uint32_t count; };
+struct entry { char type[40], name[40]; uint64_t interface, pages; uint32_t count; bool leased; };
 static struct { uint32_t count; struct entry at[LIST_MOST]; } table;
 
 static void keep_text(char *to, enum status status, struct capnp_text text)
@@ -112,6 +113,7 @@ static void list(uint16_t method, uint32_t room)
 				keep_text(e->name, held_get_name(held, &text), text);
 				e->interface = held_get_interface(held);
 				e->pages = held_get_pages(held);
+				e->leased = held_get_leased(held);
 			}
 		}
 		CHECK(&check, inspector_kinds_results_get_next(results) == 0 ||
@@ -129,7 +131,7 @@ static struct entry kind_of(uint64_t interface)
 	return (struct entry){ .count = 0 };
 }
 
-static uint32_t load(const char *id, uint64_t pages)
+static uint32_t load_empty(const char *id, uint64_t pages)
 {
 	struct native_call call;
 
@@ -142,7 +144,7 @@ static uint32_t load(const char *id, uint64_t pages)
 	return call.caps[0];
 }
 
-static void spawn(uint32_t libos_cap, uint32_t caps[RING_CAPS])
+static void spawn_in(uint32_t libos_cap, uint32_t caps[RING_CAPS])
 {
 	struct native_call call;
 
@@ -154,7 +156,7 @@ static void spawn(uint32_t libos_cap, uint32_t caps[RING_CAPS])
 		caps[i] = call.caps[i];
 }
 
-static void kill(const uint32_t caps[RING_CAPS])
+static void end_all(const uint32_t caps[RING_CAPS])
 {
 	struct native_call call;
 
@@ -199,16 +201,16 @@ static void it_describes_the_libos(void)
 /* Of other libOSes it tells that they are there. */
 static void other_liboses_are_a_number(void)
 {
-	uint32_t other = load("other", 64), caps[RING_CAPS];
+	uint32_t other = load_empty("other", 64), caps[RING_CAPS];
 	struct libos_description_reader d = libos();
 
 	CHECK(&check, libos_description_get_others(d) == 1);
-	spawn(other, caps);
+	spawn_in(other, caps);
 	d = libos();
 	CHECK(&check, libos_description_get_others(d) == 1);
 	CHECK(&check, libos_description_get_processes(d) == 1);
 	CHECK(&check, libos_description_get_threads(d) == 1);
-	kill(caps);
+	end_all(caps);
 	CHECK(&check, libos_description_get_others(libos()) == 0);
 	release(other);
 }
@@ -291,6 +293,62 @@ static void lists_come_whole_in_parts(void)
 		release(objects[i]);
 }
 
+/* How many memory objects of `pages` are listed as leased, or as not. */
+static uint32_t listed(uint64_t pages, bool leased)
+{
+	uint32_t found = 0;
+	list(INSPECTOR_CAPABILITIES, sizeof buffer);
+	for (uint32_t i = 0; i < table.count; i++)
+		found += table.at[i].interface == MEMORY_OBJECT_ID && table.at[i].pages == pages &&
+		         table.at[i].leased == leased && strcmp(table.at[i].type, "memory object") == 0;
+	return found;
+}
+
+/* A lease is what it stands for, while it does. */
+static void leases_are_seen_through(void)
+{
+	uint32_t object = allocate(11), revoker = revoker_new(), lease = lease_of(revoker, object);
+
+	CHECK(&check, listed(11, false) == 1 && listed(11, true) == 1);
+	revoke(revoker);
+	CHECK(&check, listed(11, false) == 1 && listed(11, true) == 0);
+	release(lease);
+	release(revoker);
+	release(object);
+	CHECK(&check, listed(11, false) == 0);
+}
+
+/* Each speaks its own interface; they are one kind. */
+static void facets_are_what_they_speak(void)
+{
+	static const uint64_t one = 0x8123456789abcdef, other = 0x9123456789abcdef;
+	uint32_t endpoint, facets[2], found = 0;
+	struct native_call call;
+
+	native_call(&call, self, ledger, LEDGER_ID, LEDGER_ENDPOINT);
+	OK(native_send(&call));
+	endpoint = call.caps[0];
+	for (unsigned i = 0; i < 2; i++) {
+		native_call(&call, self, endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+		endpoint_facet_params_set_interface(endpoint_facet_params_build(&call.params),
+		                                    i ? one : other);
+		OK(native_send(&call));
+		facets[i] = call.caps[0];
+	}
+	list(INSPECTOR_CAPABILITIES, sizeof buffer);
+	for (uint32_t i = 0; i < table.count; i++)
+		found += strcmp(table.at[i].type, "facet") == 0 &&
+		         (table.at[i].interface == one || table.at[i].interface == other);
+	CHECK(&check, found == 2);
+	list(INSPECTOR_KINDS, sizeof buffer);
+	for (uint32_t i = 0; i < table.count; i++)
+		if (strcmp(table.at[i].type, "facet") == 0)
+			CHECK(&check, table.at[i].count == 2 && table.at[i].interface == 0);
+	release(facets[0]);
+	release(facets[1]);
+	release(endpoint);
+}
+
 static void past_the_end_is_nothing(void)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -353,9 +411,9 @@ static void a_page_of_an_object_is_not(void)
 
 static void a_page_that_another_space_shows_is_not(void)
 {
-	uint32_t other = load("other", 64), caps[RING_CAPS], object;
+	uint32_t other = load_empty("other", 64), caps[RING_CAPS], object;
 
-	spawn(other, caps);
+	spawn_in(other, caps);
 	OK(native_fresh(self, here, FREE_AT, 1, RW));
 	PAGE_IS(FREE_AT, RW, 0, 0, true);
 	OK(native_share(self, caps[1], here, FREE_AT, 1));
@@ -371,7 +429,7 @@ static void a_page_that_another_space_shows_is_not(void)
 	OK(native_map(self, caps[1], object, 0, (void *)0x500000, 1, RW));
 	release(object);
 	PAGE_IS(FREE_AT, RW, 1, 1, false);
-	kill(caps); /* its address space goes with it */
+	end_all(caps); /* its address space goes with it */
 	PAGE_IS(FREE_AT, RW, 0, 0, true);
 	OK(native_unmap(self, here, (void *)FREE_AT, 1));
 	release(other);
@@ -431,11 +489,13 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		it_describes_the_libos, other_liboses_are_a_number, it_describes_the_process,
 		kinds_add_up, names_are_the_capsets, lists_come_whole_in_parts,
+		leases_are_seen_through, facets_are_what_they_speak,
 		past_the_end_is_nothing, a_page_of_ones_own_is_exclusive,
 		a_page_of_an_object_is_not, a_page_that_another_space_shows_is_not,
 		the_exokernels_pages_are_not, it_looks_nowhere_else, it_refuses,
 	};
 	start(given, "inspector");
 	inspector = native_find(self, "inspector");
+	ledger = native_find(self, "ledger");
 	run(steps, sizeof steps / sizeof steps[0]);
 }
