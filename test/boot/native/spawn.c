@@ -42,10 +42,13 @@ static int child_waits(struct native *me)
 	return 1;
 }
 
-/* Its CapSet: what the library grants, and what the parent said. */
+/* Its CapSet: what the exokernel puts in, what the library grants, and what the
+ * parent said. */
 static int child_counts_caps(struct native *me)
 {
-	static const char *const names[] = { "self", "space", "console", "thread", "clock" };
+	static const char *const names[] = {
+		"inspector", "self", "space", "console", "thread", "clock",
+	};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (native_find(me, names[i]) == 0)
 			return -(int)i;
@@ -120,7 +123,7 @@ static void grants_are_seen(void)
 	struct native_child child = spawned(child_counts_caps, 0);
 	OK(native_grant(self, child.process, "clock", native_find(self, "timer")));
 	OK(native_start(self, child.thread));
-	ended(&child, END_REASON_EXITED, 5);
+	ended(&child, END_REASON_EXITED, 6);
 }
 
 static void grants_are_refused(void)
@@ -133,7 +136,7 @@ static void grants_are_refused(void)
 	                              "a-name-of-forty-bytes-is-one-too-long-by", timer));
 	REFUSED(NO_CAP, native_grant(self, child.process, "nothing", 0));
 	REFUSED(NO_CAP, native_grant(self, child.process, "nothing", 0xffffff));
-	for (unsigned i = 4; i < CAPSET_MAX; i++) {
+	for (unsigned i = 5; i < CAPSET_MAX; i++) {
 		char name[] = { 'n', (char)('0' + i / 10), (char)('0' + i % 10), '\0' };
 		OK(native_grant(self, child.process, name, timer));
 	}
