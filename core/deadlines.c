@@ -88,20 +88,32 @@ void deadlines_clear(struct deadlines *d, struct deadline *node)
 	*node = (struct deadline){0};
 }
 
-static const struct deadline *leftmost(const struct deadline *node)
+static struct deadline *leftmost(struct deadline *node)
 {
 	while (node && node->left)
 		node = node->left;
 	return node;
 }
 
-static const struct deadline *successor(const struct deadline *node)
+struct deadline *deadlines_next(const struct deadline *node)
 {
 	if (node->right)
 		return leftmost(node->right);
 	while (node->parent && node->parent->right == node)
 		node = node->parent;
 	return node->parent;
+}
+
+struct deadline *deadlines_find(const struct deadlines *d, uint64_t at)
+{
+	struct deadline *node = d->root, *found = NULL;
+
+	while (node) {
+		if (node->at == at)
+			found = node;
+		node = node->at >= at ? node->left : node->right;
+	}
+	return found;
 }
 
 static bool child_ok(const struct deadline *node, const struct deadline *child)
@@ -111,14 +123,14 @@ static bool child_ok(const struct deadline *node, const struct deadline *child)
 
 const char *deadlines_check(const struct deadlines *d)
 {
-	const struct deadline *node = leftmost(d->root);
+	struct deadline *node = leftmost(d->root);
 
 	if (d->first != node)
 		return "the first is not the earliest";
 	if (d->root && d->root->parent)
 		return "the root has a parent";
-	for (const struct deadline *next; node; node = next) {
-		next = successor(node);
+	for (struct deadline *next; node; node = next) {
+		next = deadlines_next(node);
 		if (!node->set)
 			return "one in the tree is not set";
 		if (!child_ok(node, node->left) || !child_ok(node, node->right))

@@ -48,6 +48,32 @@ static void equal_times_come_in_order_of_setting(void **state)
 	assert_null(d.root);
 }
 
+static void those_of_one_time_are_found_in_order(void **state)
+{
+	struct deadlines d = {.random = 5};
+
+	(void)state;
+	assert_null(deadlines_find(&d, 0));
+	for (unsigned i = 0; i < FEW; i++)
+		deadlines_set(&d, &nodes[i], 2 * (i * 7 % 10));
+	for (unsigned time = 0; time < 20; time++) {
+		struct deadline *node = deadlines_find(&d, time);
+		unsigned count = 0;
+
+		for (unsigned i = 0; i < FEW; i++) {
+			if (nodes[i].at != time)
+				continue;
+			assert_ptr_equal(node, &nodes[i]);
+			node = deadlines_next(node);
+			count++;
+		}
+		assert_int_equal(count, time % 2 ? 0 : FEW / 10);
+		assert_true(!count || !node || node->at > time);
+	}
+	for (unsigned i = 0; i < FEW; i++)
+		deadlines_clear(&d, &nodes[i]);
+}
+
 /* As an attacker would set them: rising, falling, all the same. */
 static void no_order_makes_the_tree_deep(void **state)
 {
@@ -103,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_times_come_in_order_of_setting),
+		cmocka_unit_test(those_of_one_time_are_found_in_order),
 		cmocka_unit_test(no_order_makes_the_tree_deep),
 		cmocka_unit_test(a_long_random_life),
 	};
