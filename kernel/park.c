@@ -37,7 +37,7 @@ struct word {
 	struct object *park_space;
 };
 
-static struct deadlines parked;
+static struct sorted parked;
 static uint64_t secret;
 
 static uint64_t mix(uint64_t x)
@@ -98,7 +98,7 @@ static bool waits_for(const struct pending *p, const struct word *w)
 
 static void unpark(struct pending *p)
 {
-	deadlines_clear(&parked, &p->park.place);
+	sorted_remove(&parked, &p->park.place);
 	timeout_cancel(&p->park.timeout);
 	if (!p->park.space)
 		page_drop((uint32_t)(p->park.address >> PAGE_SHIFT));
@@ -130,7 +130,7 @@ static void keep(struct pending *p, const struct word *w, uint64_t timeout_ns)
 		frames_hold(&kmem_frames, (uint32_t)(w->address >> PAGE_SHIFT));
 	if (w->park_space)
 		object_hold(w->park_space);
-	deadlines_set(&parked, &p->park.place, hash_of(w));
+	sorted_insert(&parked, &p->park.place, hash_of(w));
 	if (timeout_ns < UINT64_MAX / 2)
 		timeout_set(&p->park.timeout, clock_now() + timeout_ns, expired);
 }
@@ -166,7 +166,7 @@ enum status park_wake(struct thread *t, unsigned ring, const struct ring_sqe *sq
                       uint32_t *woken)
 {
 	uint32_t most = sqe->expected < PARK_WAKE_MOST ? sqe->expected : PARK_WAKE_MOST;
-	struct deadline *place, *next;
+	struct sorted_node *place, *next;
 	struct word w;
 	uint64_t hash;
 	enum status status = find_word(t, ring, sqe, &w);
@@ -174,12 +174,12 @@ enum status park_wake(struct thread *t, unsigned ring, const struct ring_sqe *sq
 	if (status)
 		return status;
 	hash = hash_of(&w);
-	for (place = deadlines_find(&parked, hash); place && *woken < most; place = next) {
+	for (place = sorted_find(&parked, hash); place && *woken < most; place = next) {
 		struct pending *p = (struct pending *)((char *)place -
 		                                       offsetof(struct pending, park.place));
 
-		next = deadlines_next(place);
-		if (place->at != hash)
+		next = sorted_next(place);
+		if (place->key != hash)
 			break;
 		if (!waits_for(p, &w))
 			continue; /* two words with one hash */

@@ -51,7 +51,7 @@ struct pending_receive {
 /* A park; see park.c. */
 struct pending_park {
 	struct timeout timeout;
-	struct deadline place;      /* in the tree of words */
+	struct sorted_node place;   /* in the tree of words */
 	const struct space *space;  /* of a private word; NULL: shared */
 	uint64_t address;           /* in the space; shared: physical, its frame held */
 	struct object *park_space;  /* held; or NULL */
