@@ -26,6 +26,7 @@
 #include "kernel/spawner.h"
 #include "kernel/string.h"
 #include "kernel/timer.h"
+#include "kernel/trace.h"
 
 /* Bytes of RAM that were not the bundle's, before anything was taken. */
 static uint64_t memory_at_start;
@@ -124,6 +125,7 @@ static void first_cpu_main(void)
 	clock_init();
 	uart_init();
 	uart_enable_rx_interrupt();
+	trace_init();
 	kernel_lock();
 	start_iis();
 	kernel_unlock();

@@ -44,6 +44,7 @@ struct thread {
 	struct object object;
 	struct process *process; /* NULL once ended */
 	struct thread *next_in_process;
+	uint32_t number; /* in its process, from 1: for people */
 	struct ledger *ledger;
 
 	enum thread_state state;
