@@ -15,7 +15,9 @@ struct call;
 struct endpoint;
 struct facet;
 struct ledger;
+struct object;
 struct sched_context;
+struct space;
 struct thread;
 struct transfer;
 
@@ -46,6 +48,15 @@ struct pending_receive {
 	uint8_t slot;              /* kept for the call to come */
 };
 
+/* A park; see park.c. */
+struct pending_park {
+	struct timeout timeout;
+	struct sorted_node place;   /* in the tree of words */
+	const struct space *space;  /* of a private word; NULL: shared */
+	uint64_t address;           /* in the space; shared: physical, its frame held */
+	struct object *park_space;  /* held; or NULL */
+};
+
 /* A chained entry that waits for an earlier one's answer. */
 struct pending_chained {
 	struct ring_sqe *sqe;        /* the kernel's copy */
@@ -72,16 +83,12 @@ struct pending {
 	union {
 		struct {
 			struct timeout timeout;
-			union {
-				struct sorted_node word; /* parked */
-				struct {
-					uint64_t key, argument;
-				};
-			};
+			uint64_t key, argument;
 		};
 		struct pending_call call;
 		struct pending_receive receive;
 		struct pending_chained chain;
+		struct pending_park park; /* its timeout is the one above */
 	};
 };
 
