@@ -7,6 +7,7 @@
 #include "kernel/arch/x86_64/clock.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/arch/x86_64/cpu.h"
 #include "kernel/image.h"
 #include "kernel/log.h"
 #include "kernel/messages.h"
@@ -326,11 +327,11 @@ static enum status find_image(struct call *call, struct libos_table_load_params_
 
 static uint64_t bytes_for(const struct domain *d, uint64_t pages)
 {
-	uint64_t left = ledger_left(d->ledger);
+	uint64_t room = ledger_room(d->ledger);
 
 	if (pages == 0)
-		return left > LEDGER_SLACK ? left - LEDGER_SLACK : 0;
-	return pages < left >> PAGE_SHIFT ? pages << PAGE_SHIFT : left + 1;
+		return room > LEDGER_SLACK ? room - LEDGER_SLACK : 0;
+	return pages < UINT64_MAX >> PAGE_SHIFT ? pages << PAGE_SHIFT : UINT64_MAX;
 }
 
 static uint32_t pids_for(const struct libos *loader, uint32_t wanted, bool isolated)
@@ -464,7 +465,10 @@ static void table_destroy(struct object *o)
 }
 
 const struct object_type libos_table_type = {
-	"libOS table", LIBOS_TABLE_ID, table_call, table_destroy,
+	.name = "libOS table",
+	.interface = LIBOS_TABLE_ID,
+	.call = table_call,
+	.destroy = table_destroy,
 };
 
 struct object *libos_table_object(void)

@@ -328,5 +328,8 @@ static void libos_destroy(struct object *o)
 }
 
 const struct object_type libos_type = {
-	"libOS", LIBOS_ID, libos_call, libos_destroy,
+	.name = "libOS",
+	.interface = LIBOS_ID,
+	.call = libos_call,
+	.destroy = libos_destroy,
 };

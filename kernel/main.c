@@ -13,13 +13,16 @@
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/console.h"
 #include "kernel/domain.h"
+#include "kernel/ledger.h"
 #include "kernel/image.h"
 #include "kernel/libos.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/messages.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/sched.h"
+#include "kernel/schedcontrol.h"
 #include "kernel/spawner.h"
 #include "kernel/string.h"
 #include "kernel/timer.h"
@@ -44,7 +47,7 @@ static struct libos *register_none(void)
 {
 	const struct libos_request request = {
 		.id = "NONE", .id_length = 4, .ledger = kmem_root,
-		.bytes = page_down(ledger_left(kmem_root)) - PAGE_SIZE,
+		.bytes = page_down(ledger_room(kmem_root)),
 	};
 	struct libos *none;
 
@@ -53,7 +56,9 @@ static struct libos *register_none(void)
 	grant(none, "console", console_object());
 	grant(none, "timer", timer_object());
 	grant(none, "memory", memory_pool_create(none->domain->ledger));
+	grant(none, "ledger", ledger_object_create(none->domain->ledger));
 	grant(none, "power", power_object());
+	grant(none, "scheduling", sched_control_object());
 	grant(none, "libos", libos_table_object());
 	grant(none, "spawner", spawner_object());
 	grant(none, "thread", thread_control_object());

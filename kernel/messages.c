@@ -296,5 +296,8 @@ static enum status buffer_call(struct object *o, struct call *call)
 }
 
 const struct object_type message_buffer_type = {
-	"message buffer", MESSAGE_BUFFER_ID, buffer_call, buffer_destroy,
+	.name = "message buffer",
+	.interface = MESSAGE_BUFFER_ID,
+	.call = buffer_call,
+	.destroy = buffer_destroy,
 };

@@ -41,6 +41,9 @@ struct object_type {
 	uint64_t interface;
 	enum status (*call)(struct object *, struct call *);
 	void (*destroy)(struct object *); /* refs is 0 */
+	uint32_t shared; /* bit m: method m may be served shared (lock.h), by a call that
+	                    has no domain. If it then refuses, having done nothing, it is
+	                    called again, exclusively */
 };
 
 static inline void object_init(struct object *o, const struct object_type *type)
@@ -69,7 +72,11 @@ static inline enum status MUST_CHECK call_refuse(struct call *call, enum status 
 	return status;
 }
 
-/* The capability that params' pointer names, if it is of that type; else NULL. */
+/* The interface that a capability to it speaks. */
+uint64_t object_interface(const struct object *o);
+
+/* The object that params' pointer names, if it is of that type; else NULL. Found
+ * through leases: good for this call. To keep it, keep call->caps[index]. */
 struct object *call_cap(const struct call *call, uint32_t index,
                         const struct object_type *type);
 

@@ -22,7 +22,10 @@ static void power_destroy(struct object *o)
 }
 
 static const struct object_type power_type = {
-	"power", POWER_ID, power_call, power_destroy,
+	.name = "power",
+	.interface = POWER_ID,
+	.call = power_call,
+	.destroy = power_destroy,
 };
 
 struct object *power_object(void)

@@ -536,9 +536,15 @@ static void process_destroy(struct object *o)
 }
 
 const struct object_type process_type = {
-	"process", PROCESS_ID, process_call, process_destroy,
+	.name = "process",
+	.interface = PROCESS_ID,
+	.call = process_call,
+	.destroy = process_destroy,
 };
 
 const struct object_type process_handle_type = {
-	"process handle", PROCESS_HANDLE_ID, handle_call, handle_destroy,
+	.name = "process handle",
+	.interface = PROCESS_HANDLE_ID,
+	.call = handle_call,
+	.destroy = handle_destroy,
 };

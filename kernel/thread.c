@@ -7,6 +7,7 @@
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/endpoint.h"
 #include "kernel/libos.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
@@ -195,6 +196,7 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 		return status;
 	}
 	object_init(&t->object, &thread_type);
+	sched_thread_init(t);
 	set_start(t, start);
 	reset_fpu(t);
 	object_hold(&p->object);
@@ -219,6 +221,7 @@ void thread_wake(struct thread *t, enum status status)
 {
 	KASSERT(t->state == THREAD_WAITING);
 	timeout_cancel(&t->wait_timeout);
+	sched_recall(t);
 	t->regs.rax = status;
 	make_ready(t);
 }
@@ -228,11 +231,12 @@ void thread_end(struct thread *t)
 	struct process *p = t->process;
 	bool started = t->state != THREAD_NEW;
 
-	if (t->state == THREAD_READY)
-		sched_dequeue(t);
+	sched_dequeue(t);
 	timeout_cancel(&t->wait_timeout);
 	t->state = THREAD_ENDED;
+	endpoint_thread_end(t);
 	pending_cancel_all(t);
+	sched_thread_end(t);
 	if (this_cpu->registers == t)
 		this_cpu->registers = NULL;
 	remove_ring(t, RING_PROGRAM);
@@ -412,7 +416,10 @@ static void control_destroy(struct object *o)
 }
 
 const struct object_type thread_control_type = {
-	"thread control", THREAD_CONTROL_ID, control_call, control_destroy,
+	.name = "thread control",
+	.interface = THREAD_CONTROL_ID,
+	.call = control_call,
+	.destroy = control_destroy,
 };
 
 struct object *thread_control_object(void)
@@ -425,14 +432,14 @@ struct object *thread_control_object(void)
 
 /* Threads that nobody can start any more. Ending one may end its process, its
  * libOS, and what that held: not from within the drop that made it one. */
-static struct thread *orphans;
+struct thread *thread_orphans;
 
-void thread_reap(void)
+void thread_reap_orphans(void)
 {
-	while (orphans) {
-		struct thread *t = orphans;
+	while (thread_orphans) {
+		struct thread *t = thread_orphans;
 
-		orphans = t->next;
+		thread_orphans = t->next;
 		t->next = NULL;
 		if (t->state == THREAD_NEW) /* its process may have been killed since */
 			thread_end(t);
@@ -448,10 +455,13 @@ static void thread_destroy(struct object *o)
 		page_free(t);
 		return;
 	}
-	t->next = orphans;
-	orphans = t;
+	t->next = thread_orphans;
+	thread_orphans = t;
 }
 
 const struct object_type thread_type = {
-	"thread", THREAD_ID, thread_call, thread_destroy,
+	.name = "thread",
+	.interface = THREAD_ID,
+	.call = thread_call,
+	.destroy = thread_destroy,
 };

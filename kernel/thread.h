@@ -6,14 +6,14 @@
 #include "abi/ring.h"
 #include "kernel/arch/x86_64/regs.h"
 #include "kernel/object.h"
-#include "kernel/timeout.h"
+#include "kernel/pending.h"
+#include "kernel/schedctx.h"
 
 struct process;
-struct pending;
 
 enum thread_state {
 	THREAD_NEW,     /* not started */
-	THREAD_READY,   /* on a run queue */
+	THREAD_READY,   /* on a run queue, or waits for processor time */
 	THREAD_RUNNING, /* some CPU's current */
 	THREAD_WAITING, /* in cap_enter */
 	THREAD_SUSPENDED, /* would be ready */
@@ -29,6 +29,14 @@ struct thread_ring {
 	uint64_t address;   /* where the thread sees it */
 	uint32_t sq_head;   /* ours; what stands in the page is for the reader */
 	uint32_t cq_tail;
+	uint32_t pending;   /* entries consumed and not answered */
+	uint8_t answered_at[RING_SQ_ENTRIES]; /* where in cq the entry's completion went */
+};
+
+/* A call that a thread has received and not yet answered. */
+struct served {
+	struct pending *call; /* NULL: none, or its caller is gone */
+	uint32_t use;         /* counts the slot's uses: the upper part of the token */
 };
 
 struct thread {
@@ -46,13 +54,27 @@ struct thread {
 	int32_t end_code;
 	uint32_t end_reason;
 
-	struct thread *next, *prev; /* run queue */
+	struct thread *next; /* to be reaped */
+	struct runqueue_node node;
+	struct sched_context *context; /* what it runs on; NULL: it cannot run */
+	struct sched_context *own_context; /* bound to it; NULL: it is passive */
+	struct thread *lender;   /* whose context it has; that one waits */
+	struct thread *borrower; /* who has what it had, */
+	struct pending *lent_for; /* for which call of its own */
+	uint8_t boost;           /* the highest priority of those who wait for it */
+	struct sched_context first; /* its own until another is bound */
+
 	struct thread_ring rings[RING_KINDS];
 
 	unsigned wait_ring;   /* WAITING: which ring, and for how many completions */
 	uint32_t wait_count;
 	struct timeout wait_timeout;
-	struct pending *pending; /* its calls that are still to be answered */
+	struct pending *pending; /* its entries that are still to be answered */
+	uint8_t own_used;        /* bit i: own[i] is */
+	uint16_t slots_used;     /* bit i: served[i] is kept for a receive or a call */
+	uint16_t slots_open;     /* bit i: served[i] is a call to be answered */
+	struct served served[RING_SERVED];
+	struct pending own[PENDING_OWN];
 
 	uint8_t fpu[] __attribute__((aligned(64)));
 };
@@ -78,7 +100,13 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 enum status thread_start(struct thread *t) MUST_CHECK;
 
 /* Ends threads that were let go without having been started. At every exit. */
-void thread_reap(void);
+extern struct thread *thread_orphans;
+void thread_reap_orphans(void);
+static inline void thread_reap(void)
+{
+	if (thread_orphans)
+		thread_reap_orphans();
+}
 
 /* Ends it wherever it is. If it is another CPU's current, that CPU does it at
  * its next entry. */

@@ -15,6 +15,7 @@
 #include "abi/space.capnp.h"
 #include "abi/timer.capnp.h"
 #include "os/linux/assert.h"
+#include "os/linux/pages.h"
 #include "os/linux/task.h"
 #include "rt/module_string.h"
 #include "rt/ring.h"
@@ -271,32 +272,70 @@ void exo_queue_fresh(uint32_t space, uint64_t address, uint64_t pages, uint32_t 
 	queue(ring);
 }
 
+/* Where a call over a range that was too long for one goes on, or 0. */
+static uint64_t next_of(const struct ring_sqe *e)
+{
+	return results_of(e)[0] == 0 ? 0 : results_of(e)[1];
+}
+
+/* Every page of the range may be there, but seldom is: the exokernel deals with
+ * a range this long at once. */
+enum { AT_ONCE = 65536 };
+
+/* The rest of [*address, + *pages) from `next` on. */
+static void advance(uint64_t *address, uint64_t *pages, uint64_t next)
+{
+	*pages -= (next - *address) / PAGE_SIZE;
+	*address = next;
+}
+
 enum status exo_unmap(uint32_t space, uint64_t address, uint64_t pages)
 {
 	struct ring *ring = current()->ring;
-	uint64_t *words;
 
-	prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_UNMAP,
-	        ADDRESS_SPACE_UNMAP_PARAMS_MESSAGE_BYTES, &words);
-	words[0] = SHAPE(ADDRESS_SPACE_UNMAP_PARAMS);
-	words[1] = address;
-	words[2] = pages;
-	return call(ring);
+	for (;;) {
+		uint64_t *words;
+		struct ring_sqe *e = prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_UNMAP,
+		                             ADDRESS_SPACE_UNMAP_PARAMS_MESSAGE_BYTES, &words);
+		enum status status;
+
+		words[0] = SHAPE(ADDRESS_SPACE_UNMAP_PARAMS);
+		words[1] = address;
+		words[2] = pages;
+		if (pages > AT_ONCE)
+			with_results(e);
+		status = call(ring);
+		if (status != STATUS_OK || pages <= AT_ONCE || next_of(e) == 0)
+			return status;
+		advance(&address, &pages, next_of(e));
+	}
 }
 
 enum status exo_protect(uint32_t space, uint64_t address, uint64_t pages, uint32_t access)
 {
 	struct ring *ring = current()->ring;
-	uint64_t *words;
 
-	prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_PROTECT,
-	        ADDRESS_SPACE_PROTECT_PARAMS_MESSAGE_BYTES, &words);
-	words[0] = SHAPE(ADDRESS_SPACE_PROTECT_PARAMS);
-	words[1] = address;
-	words[2] = pages;
-	words[3] = access;
-	return call(ring);
+	for (;;) {
+		uint64_t *words;
+		struct ring_sqe *e = prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_PROTECT,
+		                             ADDRESS_SPACE_PROTECT_PARAMS_MESSAGE_BYTES, &words);
+		enum status status;
+
+		words[0] = SHAPE(ADDRESS_SPACE_PROTECT_PARAMS);
+		words[1] = address;
+		words[2] = pages;
+		words[3] = access;
+		if (pages > AT_ONCE)
+			with_results(e);
+		status = call(ring);
+		if (status != STATUS_OK || pages <= AT_ONCE || next_of(e) == 0)
+			return status;
+		advance(&address, &pages, next_of(e));
+	}
 }
+_Static_assert(ADDRESS_SPACE_UNMAP_RESULTS_DATA_WORDS == 1 &&
+               ADDRESS_SPACE_PROTECT_RESULTS_DATA_WORDS == 1 &&
+               ADDRESS_SPACE_SHARE_RESULTS_DATA_WORDS == 1, "next_of");
 
 static inline void fill_resolve(struct ring *ring, uint32_t space, uint64_t address)
 {
@@ -324,9 +363,9 @@ void exo_queue_resolve(uint32_t space, uint64_t address)
 	queue(ring);
 }
 
-void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t pages)
+static struct ring_sqe *fill_share(struct ring *ring, uint32_t space, uint32_t source,
+                                   uint64_t address, uint64_t pages)
 {
-	struct ring *ring = current()->ring;
 	uint64_t *words;
 	struct ring_sqe *e = prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_SHARE,
 	                             ADDRESS_SPACE_SHARE_PARAMS_MESSAGE_BYTES, &words);
@@ -336,7 +375,32 @@ void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t
 	words[2] = pages;
 	words[3] = CAPABILITY(0);
 	with_cap(e, source);
-	queue(ring);
+	return e;
+}
+
+void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t pages,
+                     uint64_t mapped)
+{
+	struct ring *ring = current()->ring;
+	enum status status = STATUS_OK;
+
+	if (mapped <= AT_ONCE) {
+		(void)fill_share(ring, space, source, address, pages);
+		queue(ring);
+		return;
+	}
+	status = exo_flush();
+	while (status == STATUS_OK) {
+		struct ring_sqe *e = fill_share(ring, space, source, address, pages);
+
+		with_results(e);
+		status = call(ring);
+		if (status != STATUS_OK || next_of(e) == 0)
+			break;
+		advance(&address, &pages, next_of(e));
+	}
+	if (status != STATUS_OK)
+		current()->flush_status = status;
 }
 
 /* Processes and threads. */
@@ -476,6 +540,7 @@ static struct ring_sqe *prepare_word(struct ring *ring, enum ring_op op, const u
 
 	e->op = (uint8_t)op;
 	e->caps_how = 0;
+	e->cap = 0;
 	e->word = (uintptr_t)word;
 	e->expected = expected;
 	return e;

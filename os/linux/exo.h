@@ -56,7 +56,9 @@ MUST_CHECK enum status exo_unmap(uint32_t space, uint64_t address, uint64_t page
 MUST_CHECK enum status exo_protect(uint32_t space, uint64_t address, uint64_t pages,
                                    uint32_t access);
 MUST_CHECK enum status exo_resolve(uint32_t space, uint64_t address);
-void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t pages);
+/* `mapped`: how many of them there are at the most. */
+void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t pages,
+                     uint64_t mapped);
 void exo_queue_fresh(uint32_t space, uint64_t address, uint64_t pages, uint32_t access);
 void exo_queue_resolve(uint32_t space, uint64_t address);
 void exo_queue_map(uint32_t space, uint32_t object, uint64_t page, uint64_t address,

@@ -197,10 +197,13 @@ def print_captable(table, names):
             slot = gdb.Value(raw[i * slot_type.sizeof:(i + 1) * slot_type.sizeof], slot_type)
             if int(slot["object"]) == 0:
                 continue
-            cap = int(slot["generation"]) << 16 | page * 256 + i
+            cap = int(slot["id"])
             target = load("struct object", int(slot["object"]))
             kind = load("struct object_type", int(target["type"]))
-            dead = "" if int(slot["epoch"]) == int(target["epoch"]) else "  (revoked)"
+            if int(slot["epoch"]) == 0xffffffff:
+                dead = "  (moving)"
+            else:
+                dead = "" if int(slot["epoch"]) == int(target["epoch"]) else "  (revoked)"
             print("  0x%08x  %-16s 0x%x  refs %d  %s%s" % (
                 cap, c_string(int(kind["name"])), int(slot["object"]), int(target["refs"]),
                 names.get(cap, ""), dead))

@@ -89,11 +89,11 @@ static void foreign_ids(void)
 	struct ending end;
 	bool passed = true;
 
-	for (uint32_t index = 0; index < 0x10000; index += 7) {
+	for (uint32_t index = 0; index < 0x1000; index++) {
 		passed &= ring_release(judge.self->ring, index) == STATUS_NO_CAP; /* generation 0 */
 		if (index > 1024)
-			passed &= ring_release(judge.self->ring, 1u << 16 | index) == STATUS_NO_CAP;
-		passed &= ring_release(judge.self->ring, 0xfff0u << 16 | index) == STATUS_NO_CAP;
+			passed &= ring_release(judge.self->ring, 1u << 12 | index) == STATUS_NO_CAP;
+		passed &= ring_release(judge.self->ring, 0xfff00u << 12 | index) == STATUS_NO_CAP;
 	}
 	say("made_up_ids", passed);
 	CHECK_STATUS(&judge.check, STATUS_OK, native_allocate(judge.self, judge.memory, 1, &gone));

@@ -208,7 +208,7 @@ static void interrupt_at_page_edge(void)
 			continue;
 		}
 		CHECK_STATUS(&judge.check, STATUS_OK, judge_thread_start(&judge, v.thread));
-		judge_sleep(&judge, 20000000);
+		judge_sleep(&judge, 100000000); /* until it spins; a busy host may take long */
 		CHECK_STATUS(&judge.check, STATUS_OK,
 		             judge_simple(&judge, v.thread, THREAD_ID, THREAD_INTERRUPT));
 		end = judge_wait(&judge, v.process);
@@ -276,7 +276,8 @@ static void page_taken_from_program(void)
 	judge_release(&judge, libos);
 }
 
-/* The same of a module's page, taken through Libos.space. */
+/* The same of a module's page, taken through Libos.space. A busy host may put the
+ * module off: it maps the page itself, so it is taken until it must have been there. */
 static void page_taken_from_module(void)
 {
 	struct judge_start s = { .argument = ATTACK_ARGUMENT(KIND_DEED, DEED_reader, 0) };
@@ -291,9 +292,11 @@ static void page_taken_from_module(void)
 	region = call.caps[0];
 	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, libos, s, 0, &v));
 	CHECK_STATUS(&judge.check, STATUS_OK, judge_thread_start(&judge, v.thread));
-	judge_sleep(&judge, 20000000);
-	CHECK_STATUS(&judge.check, STATUS_OK,
-	             native_unmap(judge.self, region, (void *)NOWHERE, 1));
+	for (uint64_t pause = 20000000; pause <= 320000000; pause *= 2) {
+		judge_sleep(&judge, pause);
+		CHECK_STATUS(&judge.check, STATUS_OK,
+		             native_unmap(judge.self, region, (void *)NOWHERE, 1));
+	}
 	end = judge_wait(&judge, v.process);
 	judge_say(&judge, "system", "page_taken_from_module", judge_exited(&end, TRAPPED + 14), &end);
 	judge_forget(&judge, &v);

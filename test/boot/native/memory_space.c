@@ -68,7 +68,7 @@ static void only_the_right_objects_are_taken(void)
 	uint32_t object = allocate(3);
 	REFUSED(NO_CAP, map(pool, 0, AT, 1, ACCESS_READ));
 	REFUSED(NO_CAP, map(here, 0, AT, 1, ACCESS_READ));
-	REFUSED(NO_CAP, map(object + 0x10000, 0, AT, 1, ACCESS_READ));
+	REFUSED(NO_CAP, map(object + 0x1000, 0, AT, 1, ACCESS_READ));
 	REFUSED(NO_CAP, native_share(self, here, object, AT, 1));
 	native_call(&call, self, here, ADDRESS_SPACE_ID, ADDRESS_SPACE_MAP);
 	(void)address_space_map_params_build(&call.params);
@@ -252,7 +252,7 @@ static void no_page_of_a_region_is_writable_and_executable(void)
 	static const uint64_t at = MODULE_REGION + 0x100000;
 	uint32_t image = least_module(), object = allocate(1), region, access;
 	struct native_call call;
-	spawn_under("region", image);
+	spawn_under("region", image, 0);
 	native_call(&call, self, other.libos, LIBOS_ID, LIBOS_SPACE);
 	OK(native_send(&call));
 	region = call.caps[0];
