@@ -1,6 +1,7 @@
 /* libos_life.c: how libOSes come, are moved to, and go: what is named at load,
  * the second stage, the timer, the shares of PIDs and of places in the table; and
  * that all of it comes back. */
+#include "test/boot/native/ledger.h"
 #include "test/boot/native/stages.h"
 
 enum { STAGE_LOOKS = 1, STAGE_LOADS, STAGE_WAITS, STAGE_STAYS };
@@ -94,6 +95,28 @@ static void capabilities_are_named(void)
 	l.names[1] = "b", l.caps[1] = 0;
 	REFUSED(NO_CAP, load_by(self, &l, &libos));
 	CHECK(&check, row_of("named").count == 1);
+}
+
+/* The ledger that is sent along pays, and no other. */
+static void another_ledger_pays(void)
+{
+	struct load l = { .id = "paid", .pages = 64 };
+	struct account account = { 0 };
+	uint32_t libos = 0;
+	OK(ledger_child(native_find(self, "ledger"), 100 * NATIVE_PAGE, &l.ledger));
+	uint64_t before = available();
+	OK(load_by(self, &l, &libos));
+	CHECK(&check, available() == before);
+	OK(native_account(l.ledger, &account));
+	CHECK(&check, account.used > 64 * NATIVE_PAGE);
+	drop_libos(libos, "paid");
+	OK(native_account(l.ledger, &account));
+	CHECK(&check, account.used == 0);
+	l.pages = 100;
+	REFUSED(NO_MEMORY, load_by(self, &l, &libos));
+	release(l.ledger);
+	l.ledger = native_find(self, "timer");
+	REFUSED(NO_CAP, load_by(self, &l, &libos));
 }
 
 /* -- the second stage ----------------------------------------------------------------- */
@@ -377,7 +400,7 @@ static void places_in_the_table_are_shared_out(void)
 int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
-		capabilities_are_named, a_process_moves, an_isolated_one_begins_with_pid_1,
+		capabilities_are_named, another_ledger_pays, a_process_moves, an_isolated_one_begins_with_pid_1,
 		moves_are_refused, shortages_are_survived, the_timer_waits_for_a_start,
 		the_timer_ends_what_holds_itself, the_last_one_takes_all_along, pids_are_shared_out,
 		places_in_the_table_are_shared_out,

@@ -30,7 +30,7 @@ struct load {
 	uint32_t image;
 	uint64_t size, pages, timeout;
 	bool isolated;
-	uint32_t pids, liboses;
+	uint32_t pids, liboses, ledger;
 	unsigned count;
 	const char *names[RING_CAPS];
 	uint32_t caps[RING_CAPS];
@@ -53,6 +53,8 @@ MUST_CHECK static inline enum status load_by(struct native *me, const struct loa
 	libos_table_load_params_set_isolated(params, l->isolated);
 	libos_table_load_params_set_pids(params, l->pids);
 	libos_table_load_params_set_liboses(params, l->liboses);
+	if (l->ledger != 0)
+		libos_table_load_params_set_ledger(params, native_attach(&call, l->ledger));
 	if (l->count > 0) {
 		struct capnp_list_builder list =
 		        libos_table_load_params_init_capabilities(params, l->count);
