@@ -24,6 +24,7 @@ interface LibosTable {
   # libOSes it may load itself, taken from the caller's libOS likewise, one more
   # than which this takes. All come back with its end.
   #
+  # DENIED: the caller is isolated, and this would not be.
   # EXISTS: the id is taken, or one name is given twice. INVALID: an id that is
   # empty, longer than 31 or not of letters, digits and `-`. BAD_MESSAGE: no
   # module. NO_MEMORY: `pages` are not there, or too few. NO_SLOT: the caller's

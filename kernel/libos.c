@@ -364,6 +364,8 @@ static enum status read_request(struct call *call, struct libos_table_load_param
 
 	if (!status && !payer)
 		status = STATUS_NO_CAP;
+	if (!status && loader->isolated && !isolated)
+		status = call_refuse(call, STATUS_DENIED, "what it loads is isolated, too");
 	if (status)
 		return status;
 	*r = (struct libos_request){

@@ -10,6 +10,7 @@
 #include "abi/memory.capnp.h"
 #include "abi/process.capnp.h"
 #include "abi/space.capnp.h"
+#include "abi/spawner.capnp.h"
 #include "rt/module_string.h"
 #include "rt/ring.h"
 #include "test/boot/modules/attack_code.h"

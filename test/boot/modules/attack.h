@@ -345,6 +345,7 @@ enum attack_number {
 	DEED(lazy_ring) \
 	DEED(lazy_ring_taken) \
 	DEED(lazy_ring_beside) \
+	DEED(spawner_refused) \
 	DEED(process_thread_refused) \
 	DEED(program_looks_at_itself) \
 	DEED(program_wants_its_thread) \

@@ -112,6 +112,23 @@ static void program_wants_its_thread(void)
 	ask(&b);
 }
 
+/* A native process beside it, without its libOS: refused. */
+static void spawner_refused(void)
+{
+	struct capnp_builder b;
+	struct process_spawner_create_params_builder p;
+	struct thread_start_builder start;
+
+	begin(&b);
+	p = process_spawner_create_params_build(&b);
+	start = process_spawner_create_params_init_start(p);
+	thread_start_set_entry(start, PROGRAM);
+	thread_start_set_stack(start, PROGRAM_STACK);
+	process_spawner_create_params_set_bytes(p, 1 << 20);
+	MUST(send(&b, find("spawner"), PROCESS_SPAWNER_ID, PROCESS_SPAWNER_CREATE, 0, NULL) ==
+	     STATUS_DENIED);
+}
+
 /* More threads for it, as if it were a native program: refused the module. */
 static void process_thread_refused(void)
 {

@@ -153,7 +153,12 @@ MUST_CHECK static inline enum status spawn_under(uint32_t libos, uint32_t pid, u
 	thread_start_set_stack(start, 0x500000);
 	libos_spawn_params_set_pid(params, pid);
 	enum status status = native_send(&call);
-	*child = (struct native_child){ call.caps[0], call.caps[1], call.caps[2], 0 };
+	struct libos_spawn_results_reader results;
+	if (status == STATUS_OK)
+		status = libos_spawn_results_read(call.results, call.results_size, &results);
+	if (status == STATUS_OK)
+		*child = (struct native_child){ call.caps[0], call.caps[1], call.caps[2],
+			libos_spawn_results_get_pid(results) };
 	return status;
 }
 
