@@ -130,7 +130,10 @@ static void console_destroy(struct object *o)
 }
 
 static const struct object_type console_type = {
-	"console", CONSOLE_ID, console_call, console_destroy,
+	.name = "console",
+	.interface = CONSOLE_ID,
+	.call = console_call,
+	.destroy = console_destroy,
 };
 
 struct object *console_object(void)

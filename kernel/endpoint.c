@@ -87,7 +87,7 @@ static void refuse_call(struct pending *c, enum status status)
 	pending_answer(c, status, NULL, 0);
 }
 
-static void cancel_call(struct pending *c)
+void endpoint_cancel_call(struct pending *c)
 {
 	if (c->call.server) {
 		sched_give_back(c);
@@ -105,7 +105,7 @@ static void free_slot(struct thread *t, unsigned slot)
 	t->slots_open &= (uint16_t)~(1u << slot);
 }
 
-static void cancel_receive(struct pending *r)
+void endpoint_cancel_receive(struct pending *r)
 {
 	struct endpoint *e = r->receive.endpoint;
 
@@ -113,7 +113,6 @@ static void cancel_receive(struct pending *r)
 	e->receiving--;
 	free_slot(r->thread, r->receive.slot);
 	pending_free(r);
-	object_drop(&e->object);
 }
 
 /* -- caller and receiver meet --------------------------------------------------------- */
@@ -126,7 +125,6 @@ static void complete_receive(struct pending *r, struct ring_cqe *cqe)
 	pending_unlink(&e->receivers, r);
 	e->receiving--;
 	pending_complete(r, cqe);
-	object_drop(&e->object);
 }
 
 static void fail_receive(struct pending *r, enum status status)
@@ -291,7 +289,7 @@ enum status facet_call(struct facet *f, const struct call *call, const struct ri
 		return STATUS_GONE;
 	if (e->waiting == CALLS_MAX)
 		return STATUS_BUSY;
-	c = pending_create(call, cancel_call);
+	c = pending_create(call, endpoint_cancel_call);
 	if (!c)
 		return STATUS_NO_MEMORY;
 	status = keep_caps(c, call, sqe);
@@ -354,12 +352,11 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 		return STATUS_INVALID;
 	if (slot >= RING_SERVED)
 		return STATUS_BUSY;
-	r = pending_create(&call, cancel_receive);
+	r = pending_create(&call, endpoint_cancel_receive);
 	if (!r)
 		return STATUS_NO_MEMORY;
 	t->slots_used |= (uint16_t)(1u << slot);
 	r->receive = (struct pending_receive){.endpoint = e, .slot = (uint8_t)slot};
-	object_hold(&e->object);
 	pending_append(&e->receivers, r);
 	e->receiving++;
 	object_hold(&e->object);
@@ -479,7 +476,7 @@ enum status endpoint_serve(struct thread *t, unsigned ring, const struct ring_sq
 void endpoint_lend(struct thread *t)
 {
 	for (struct pending *p = t->pending; p; p = p->next_in_thread)
-		if (p->cancel == cancel_call) {
+		if (p->cancel == endpoint_cancel_call) {
 			sched_lend(p);
 			return;
 		}
@@ -535,7 +532,7 @@ static enum status endpoint_call(struct object *o, struct call *call)
 	}
 }
 
-/* Nobody can receive any more: there is no capability and no receiver. */
+/* There is no capability to receive with. */
 static void endpoint_destroy(struct object *o)
 {
 	struct endpoint *e = (struct endpoint *)o;
@@ -544,6 +541,8 @@ static void endpoint_destroy(struct object *o)
 	e->closed = true;
 	while (e->calls.head)
 		refuse_call(e->calls.head, STATUS_GONE);
+	while (e->receivers.head)
+		fail_receive(e->receivers.head, STATUS_GONE);
 	while (e->gone) {
 		struct facet *f = e->gone;
 
@@ -575,10 +574,16 @@ static void facet_destroy(struct object *o)
 }
 
 const struct object_type endpoint_type = {
-	"endpoint", ENDPOINT_ID, endpoint_call, endpoint_destroy,
+	.name = "endpoint",
+	.interface = ENDPOINT_ID,
+	.call = endpoint_call,
+	.destroy = endpoint_destroy,
 };
 
 /* Its interface is its own; CALL goes to facet_call. */
 const struct object_type facet_type = {
-	"facet", 0, NULL, facet_destroy,
+	.name = "facet",
+	.interface = 0,
+	.call = NULL,
+	.destroy = facet_destroy,
 };

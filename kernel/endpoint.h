@@ -13,7 +13,7 @@
 #include "kernel/pending.h"
 
 struct endpoint {
-	struct object object; /* refs: capabilities to receive, and receivers */
+	struct object object; /* refs: capabilities to receive with */
 	struct ledger *ledger;
 	uint8_t flag;         /* lock.h */
 	bool closed;          /* nobody can receive any more */
@@ -45,6 +45,10 @@ enum status facet_call(struct facet *f, const struct call *call,
 
 /* RECV, RETURN and SERVE. */
 enum status endpoint_serve(struct thread *t, unsigned ring, const struct ring_sqe *sqe) MUST_CHECK;
+
+/* What ends the records of calls and receives. */
+void endpoint_cancel_call(struct pending *c);
+void endpoint_cancel_receive(struct pending *r);
 
 /* The thread is about to wait. */
 void endpoint_lend(struct thread *t);

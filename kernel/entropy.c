@@ -168,7 +168,7 @@ static void entropy_destroy(struct object *o)
 }
 
 static const struct object_type entropy_type = {
-	"entropy", ENTROPY_ID, entropy_call, entropy_destroy,
+	"entropy", ENTROPY_ID, entropy_call, entropy_destroy, 0,
 };
 
 struct object *entropy_object(void)

@@ -274,7 +274,7 @@ static void inspector_destroy(struct object *o)
 }
 
 static const struct object_type inspector_type = {
-	"inspector", INSPECTOR_ID, inspector_call, inspector_destroy,
+	"inspector", INSPECTOR_ID, inspector_call, inspector_destroy, 0,
 };
 
 struct object *inspector_object(void)

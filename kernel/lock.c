@@ -9,7 +9,7 @@
 #include "kernel/arch/x86_64/tlb.h"
 #include "kernel/arch/x86_64/x86.h"
 
-static void wait_for(uint32_t *lock)
+void lock_wait(uint32_t *lock)
 {
 	while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
 		while (__atomic_load_n(lock, __ATOMIC_RELAXED)) {
@@ -21,27 +21,22 @@ static void wait_for(uint32_t *lock)
 void kernel_lock(void)
 {
 	for (unsigned i = 0; i < cpu_count; i++)
-		wait_for(&cpus[i]->lock);
+		lock_wait(&cpus[i]->lock);
 	this_cpu->exclusive = true;
-}
-
-void lock_shared(void)
-{
-	wait_for(&this_cpu->lock);
 }
 
 void lock_upgrade(void)
 {
 	if (this_cpu->exclusive)
 		return;
-	__atomic_store_n(&this_cpu->lock, 0, __ATOMIC_RELEASE);
+	unlock_shared();
 	kernel_lock();
 }
 
 void kernel_unlock(void)
 {
 	if (!this_cpu->exclusive) {
-		__atomic_store_n(&this_cpu->lock, 0, __ATOMIC_RELEASE);
+		unlock_shared();
 		return;
 	}
 	this_cpu->exclusive = false;

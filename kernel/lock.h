@@ -16,14 +16,24 @@
  * finds more to do asks for the exclusive way, having changed nothing. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "kernel/arch/x86_64/cpu.h"
 
 /* From outside: exclusive at once. */
 void kernel_lock(void);
 
 /* From outside: shared. */
-void lock_shared(void);
+void lock_wait(uint32_t *lock);
+static inline void lock_shared(void)
+{
+	if (__atomic_exchange_n(&this_cpu->lock, 1, __ATOMIC_ACQUIRE))
+		lock_wait(&this_cpu->lock);
+}
+
+/* Drops it, where it cannot be exclusive. */
+static inline void unlock_shared(void)
+{
+	__atomic_store_n(&this_cpu->lock, 0, __ATOMIC_RELEASE);
+}
 
 /* From shared to exclusive. Others may have been in between: look again at
  * whatever was seen. Nothing happens if it is exclusive already. */

@@ -201,7 +201,10 @@ static void notification_destroy(struct object *o)
 }
 
 const struct object_type notification_type = {
-	"notification", NOTIFICATION_ID, notification_call, notification_destroy,
+	.name = "notification",
+	.interface = NOTIFICATION_ID,
+	.call = notification_call,
+	.destroy = notification_destroy,
 };
 
 static enum status signaller_call(struct object *o, struct call *call)
@@ -224,5 +227,8 @@ static void signaller_destroy(struct object *o)
 }
 
 const struct object_type signaller_type = {
-	"signaller", SIGNALLER_ID, signaller_call, signaller_destroy,
+	.name = "signaller",
+	.interface = SIGNALLER_ID,
+	.call = signaller_call,
+	.destroy = signaller_destroy,
 };

@@ -41,6 +41,9 @@ struct object_type {
 	uint64_t interface;
 	enum status (*call)(struct object *, struct call *);
 	void (*destroy)(struct object *); /* refs is 0 */
+	uint32_t shared; /* bit m: method m may be served shared (lock.h), by a call that
+	                    has no domain. If it then refuses, having done nothing, it is
+	                    called again, exclusively */
 };
 
 static inline void object_init(struct object *o, const struct object_type *type)

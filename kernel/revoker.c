@@ -135,7 +135,12 @@ static enum status lease_call(struct object *o, struct call *call)
 }
 
 /* `interface` is the target's: whoever looks resolves first. */
-const struct object_type lease_type = {"lease", 0, lease_call, lease_destroy};
+const struct object_type lease_type = {
+	.name = "lease",
+	.interface = 0,
+	.call = lease_call,
+	.destroy = lease_destroy,
+};
 
 static void revoke(struct revoker *r)
 {
@@ -197,7 +202,10 @@ static void revoker_destroy(struct object *o)
 }
 
 const struct object_type revoker_type = {
-	"revoker", REVOKER_ID, revoker_call, revoker_destroy,
+	.name = "revoker",
+	.interface = REVOKER_ID,
+	.call = revoker_call,
+	.destroy = revoker_destroy,
 };
 
 struct object *revoker_create(struct ledger *ledger)

@@ -15,9 +15,7 @@
 #include "kernel/reach.h"
 #include "kernel/revoker.h"
 #include "kernel/sched.h"
-
-/* What answered_at says of an entry that has no completion yet. */
-enum { NOT_ANSWERED = 0xff };
+#include "kernel/trace.h"
 
 /* Completions that the thread has not consumed; more than the queue holds when
  * it has written nonsense to cq_head. */
@@ -53,6 +51,7 @@ enum status ring_post(struct thread *t, unsigned ring, const struct ring_cqe *cq
 {
 	if (!t->rings[ring].page || !has_place(&t->rings[ring]))
 		return STATUS_BUSY;
+	trace_posted(t, ring, cqe);
 	post(t, ring, cqe);
 	return STATUS_OK;
 }
@@ -61,6 +60,7 @@ void ring_post_answer(struct thread *t, unsigned ring, uint32_t sq, const struct
 {
 	struct thread_ring *r = &t->rings[ring];
 
+	trace_answered(t, ring, sq, cqe);
 	r->answered_at[sq % RING_SQ_ENTRIES] = (uint8_t)(r->cq_tail % RING_CQ_ENTRIES);
 	post(t, ring, cqe);
 }
@@ -90,18 +90,6 @@ static enum status serve_release(struct thread *t, unsigned ring, uint32_t cap)
 		return STATUS_NO_CAP;
 	object_drop(o);
 	return STATUS_OK;
-}
-
-/* The u32 that threads park at: known by its place in physical memory. */
-static enum status find_word(struct thread *t, unsigned ring, uint64_t address,
-                             uint32_t **word)
-{
-	size_t room;
-
-	if (address % sizeof(uint32_t))
-		return STATUS_INVALID;
-	*word = reach(t, ring, address, false, &room);
-	return *word ? STATUS_OK : STATUS_FAULT;
 }
 
 /* The youngest of the ring's open entries with that user data. */
@@ -147,9 +135,6 @@ static enum status serve_post(struct thread *t, unsigned ring, const struct ring
 static enum status serve(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
                          struct ring_cqe *cqe)
 {
-	uint32_t *word;
-	enum status status;
-
 	switch (sqe->op) {
 	case RING_NOP:
 		return STATUS_OK;
@@ -158,13 +143,9 @@ static enum status serve(struct thread *t, unsigned ring, const struct ring_sqe 
 	case RING_RELEASE:
 		return serve_release(t, ring, sqe->cap);
 	case RING_PARK:
-		status = find_word(t, ring, sqe->word, &word);
-		return status ? status : park(t, ring, sqe, word);
+		return park(t, ring, sqe);
 	case RING_WAKE:
-		status = find_word(t, ring, sqe->word, &word);
-		if (!status)
-			cqe->results_size = park_wake(word, sqe->expected);
-		return status;
+		return park_wake(t, ring, sqe, &cqe->results_size);
 	case RING_RECV:
 	case RING_RETURN:
 	case RING_SERVE:
@@ -285,7 +266,7 @@ static enum status serve_chained(struct thread *t, unsigned ring, struct ring_sq
 
 	if (back == 0 || back >= RING_SQ_ENTRIES)
 		return STATUS_INVALID;
-	if (at == NOT_ANSWERED) {
+	if (at == RING_NOT_ANSWERED) {
 		on = pending_of_entry(t, ring, sq);
 		return on ? chained_wait(t, ring, sqe, on) : STATUS_NOT_FOUND;
 	}
@@ -318,6 +299,7 @@ static bool serve_in_place(struct thread *t, unsigned ring, uint32_t sq, struct 
 	uint32_t now = r->sq_head;
 
 	r->sq_head = sq + 1;
+	trace_entry(t, ring, sq, sqe);
 	cqe->status = (uint16_t)serve(t, ring, sqe, cqe);
 	if (t->state == THREAD_ENDED || r->page != page)
 		return false;
@@ -342,6 +324,7 @@ static void serve_ready(struct pending *p)
 	object_hold(&t->object);
 	if (status || serve_in_place(t, ring, sq, &sqe, &cqe)) {
 		if (cqe.status == (uint16_t)CALL_PENDING) {
+			trace_unanswered(t);
 			chained_move(&pending_of_entry(t, ring, sq)->chained, &further);
 		} else {
 			chained_answered(&further, &cqe);
@@ -379,13 +362,18 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
 		r->sq_head++;
 		__atomic_store_n(&page->sq_head, r->sq_head, __ATOMIC_RELEASE);
-		r->answered_at[sq % RING_SQ_ENTRIES] = NOT_ANSWERED;
+		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
+		trace_entry(t, ring, sq, &sqe);
 		status = sqe.op == RING_CALL && sqe.chained ?
 			serve_chained(t, ring, &sqe, &cqe) : serve(t, ring, &sqe, &cqe);
-		if (t->state != THREAD_RUNNING || t->dying || r->page != page)
+		if (t->state != THREAD_RUNNING || t->dying || r->page != page) {
+			trace_unanswered(t);
 			return false;
-		if (status == CALL_PENDING)
+		}
+		if (status == CALL_PENDING) {
+			trace_unanswered(t);
 			continue;
+		}
 		cqe.status = (uint16_t)status;
 		ring_post_answer(t, ring, sq, &cqe);
 	}
@@ -421,6 +409,7 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 	t->regs.rdx = r->address;
 	if (t->regs.rax)
 		return;
+	trace_enter(t, ring, least, timeout_ns);
 	tail = r->page ? __atomic_load_n(&r->page->sq_tail, __ATOMIC_ACQUIRE) : 0;
 	if (!r->page || least > RING_CQ_ENTRIES || tail - r->sq_head > RING_SQ_ENTRIES) {
 		t->regs.rax = STATUS_INVALID;

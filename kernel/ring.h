@@ -5,6 +5,9 @@
 #include "kernel/pending.h"
 #include "kernel/thread.h"
 
+/* What answered_at says of an entry that has no completion yet. */
+enum { RING_NOT_ANSWERED = 0xff };
+
 /* Serves what is queued on the thread's ring, then returns to it or waits. */
 void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns);
 

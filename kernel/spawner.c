@@ -100,7 +100,10 @@ static void spawner_destroy(struct object *o)
 }
 
 const struct object_type spawner_type = {
-	"process spawner", PROCESS_SPAWNER_ID, spawner_call, spawner_destroy,
+	.name = "process spawner",
+	.interface = PROCESS_SPAWNER_ID,
+	.call = spawner_call,
+	.destroy = spawner_destroy,
 };
 
 struct object *spawner_object(void)

@@ -12,6 +12,7 @@
 #include "kernel/panic.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/trace.h"
 
 enum { FPU_MXCSR = 24, MXCSR_INITIAL = 0x1f80 };
 
@@ -196,33 +197,16 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 		return status;
 	}
 	object_init(&t->object, &thread_type);
+	sched_thread_init(t);
 	set_start(t, start);
 	reset_fpu(t);
 	object_hold(&p->object);
 	t->next_in_process = p->threads;
 	p->threads = t;
 	p->thread_count++;
+	t->number = ++p->threads_made;
 	*out = t;
 	return STATUS_OK;
-}
-
-void thread_become(struct thread *t, const struct thread_start *start)
-{
-	endpoint_thread_end(t);
-	pending_cancel_all(t);
-	this_cpu->registers = NULL;
-	set_start(t, start);
-	reset_fpu(t);
-}
-
-enum status thread_add_module_ring(struct thread *t, struct space *region, uint64_t address)
-{
-	return add_ring(t, RING_MODULE, region, address);
-}
-
-void thread_remove_program_ring(struct thread *t)
-{
-	remove_ring(t, RING_PROGRAM);
 }
 
 static void make_ready(struct thread *t)
@@ -241,6 +225,7 @@ void thread_wake(struct thread *t, enum status status)
 	timeout_cancel(&t->wait_timeout);
 	sched_recall(t);
 	t->regs.rax = status;
+	trace_woken(t, status);
 	make_ready(t);
 }
 
@@ -249,12 +234,14 @@ void thread_end(struct thread *t)
 	struct process *p = t->process;
 	bool started = t->state != THREAD_NEW;
 
-	if (t->state == THREAD_READY)
-		sched_dequeue(t);
+	sched_dequeue(t);
 	timeout_cancel(&t->wait_timeout);
 	t->state = THREAD_ENDED;
+	if (started)
+		trace_end(t);
 	endpoint_thread_end(t);
 	pending_cancel_all(t);
+	sched_thread_end(t);
 	if (this_cpu->registers == t)
 		this_cpu->registers = NULL;
 	remove_ring(t, RING_PROGRAM);
@@ -290,6 +277,7 @@ enum status thread_start(struct thread *t)
 		return t->state == THREAD_ENDED ? STATUS_GONE : STATUS_BUSY;
 	object_hold(&t->object); /* from now on it needs nobody to hold it */
 	process_started(t->process);
+	trace_start(t);
 	make_ready(t);
 	return STATUS_OK;
 }
@@ -414,6 +402,9 @@ static enum status control_call(struct object *o, struct call *call)
 	case THREAD_CONTROL_INFO:
 		return answer_info(t, call);
 	case THREAD_CONTROL_THREAD:
+		/* Under a module it may be the module that it would be stopped in. */
+		if (t->process->space->module && call->ring == RING_PROGRAM)
+			return call_refuse(call, STATUS_DENIED, "the thread is its libOS's");
 		object_hold(&t->object);
 		thread_control_thread_results_set_thread(
 			thread_control_thread_results_build(&call->results),
@@ -431,7 +422,10 @@ static void control_destroy(struct object *o)
 }
 
 const struct object_type thread_control_type = {
-	"thread control", THREAD_CONTROL_ID, control_call, control_destroy,
+	.name = "thread control",
+	.interface = THREAD_CONTROL_ID,
+	.call = control_call,
+	.destroy = control_destroy,
 };
 
 struct object *thread_control_object(void)
@@ -444,14 +438,14 @@ struct object *thread_control_object(void)
 
 /* Threads that nobody can start any more. Ending one may end its process, its
  * libOS, and what that held: not from within the drop that made it one. */
-static struct thread *orphans;
+struct thread *thread_orphans;
 
-void thread_reap(void)
+void thread_reap_orphans(void)
 {
-	while (orphans) {
-		struct thread *t = orphans;
+	while (thread_orphans) {
+		struct thread *t = thread_orphans;
 
-		orphans = t->next;
+		thread_orphans = t->next;
 		t->next = NULL;
 		if (t->state == THREAD_NEW) /* its process may have been killed since */
 			thread_end(t);
@@ -467,10 +461,13 @@ static void thread_destroy(struct object *o)
 		page_free(t);
 		return;
 	}
-	t->next = orphans;
-	orphans = t;
+	t->next = thread_orphans;
+	thread_orphans = t;
 }
 
 const struct object_type thread_type = {
-	"thread", THREAD_ID, thread_call, thread_destroy,
+	.name = "thread",
+	.interface = THREAD_ID,
+	.call = thread_call,
+	.destroy = thread_destroy,
 };

@@ -7,12 +7,13 @@
 #include "kernel/arch/x86_64/regs.h"
 #include "kernel/object.h"
 #include "kernel/pending.h"
+#include "kernel/schedctx.h"
 
 struct process;
 
 enum thread_state {
 	THREAD_NEW,     /* not started */
-	THREAD_READY,   /* on a run queue */
+	THREAD_READY,   /* on a run queue, or waits for processor time */
 	THREAD_RUNNING, /* some CPU's current */
 	THREAD_WAITING, /* in cap_enter */
 	THREAD_SUSPENDED, /* would be ready */
@@ -43,6 +44,7 @@ struct thread {
 	struct object object;
 	struct process *process; /* NULL once ended */
 	struct thread *next_in_process;
+	uint32_t number; /* in its process, from 1: for people */
 	struct ledger *ledger;
 
 	enum thread_state state;
@@ -53,7 +55,16 @@ struct thread {
 	int32_t end_code;
 	uint32_t end_reason;
 
-	struct thread *next, *prev; /* run queue */
+	struct thread *next; /* to be reaped */
+	struct runqueue_node node;
+	struct sched_context *context; /* what it runs on; NULL: it cannot run */
+	struct sched_context *own_context; /* bound to it; NULL: it is passive */
+	struct thread *lender;   /* whose context it has; that one waits */
+	struct thread *borrower; /* who has what it had, */
+	struct pending *lent_for; /* for which call of its own */
+	uint8_t boost;           /* the highest priority of those who wait for it */
+	struct sched_context first; /* its own until another is bound */
+
 	struct thread_ring rings[RING_KINDS];
 
 	unsigned wait_ring;   /* WAITING: which ring, and for how many completions */
@@ -90,7 +101,13 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 enum status thread_start(struct thread *t) MUST_CHECK;
 
 /* Ends threads that were let go without having been started. At every exit. */
-void thread_reap(void);
+extern struct thread *thread_orphans;
+void thread_reap_orphans(void);
+static inline void thread_reap(void)
+{
+	if (thread_orphans)
+		thread_reap_orphans();
+}
 
 /* Ends it wherever it is. If it is another CPU's current, that CPU does it at
  * its next entry. */
@@ -106,10 +123,3 @@ struct domain *thread_domain(const struct thread *t, unsigned ring);
 
 /* Gives a program's thread its ring. */
 enum status thread_add_program_ring(struct thread *t) MUST_CHECK;
-void thread_remove_program_ring(struct thread *t);
-
-/* For Libos.become: a ring in a module region; a new beginning. */
-struct space;
-enum status thread_add_module_ring(struct thread *t, struct space *region,
-                                   uint64_t address) MUST_CHECK;
-void thread_become(struct thread *t, const struct thread_start *start);

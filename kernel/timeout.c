@@ -3,34 +3,28 @@
 
 #include "kernel/arch/x86_64/x86.h"
 
-static struct deadlines all;
+struct sorted timeout_all;
 
 void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *))
 {
 	timeout_cancel(t);
-	if (!all.random)
-		all.random = rdtsc() | 1;
+	if (!timeout_all.random)
+		timeout_all.random = rdtsc() | 1;
 	t->expire = expire;
-	deadlines_set(&all, &t->deadline, at);
+	sorted_insert(&timeout_all, &t->deadline, at);
 }
 
-void timeout_cancel(struct timeout *t)
+void timeout_remove(struct timeout *t)
 {
-	if (t->deadline.set)
-		deadlines_clear(&all, &t->deadline);
+	sorted_remove(&timeout_all, &t->deadline);
 }
 
 void timeout_run(uint64_t now)
 {
-	while (all.first && all.first->at <= now) {
-		struct timeout *t = (struct timeout *)all.first;
+	while (timeout_all.first && timeout_all.first->key <= now) {
+		struct timeout *t = (struct timeout *)timeout_all.first;
 
 		timeout_cancel(t);
 		t->expire(t);
 	}
-}
-
-uint64_t timeout_next(void)
-{
-	return all.first ? all.first->at : TIMEOUT_NEVER;
 }

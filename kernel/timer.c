@@ -36,8 +36,11 @@ static enum status call_sleep(struct call *call)
 
 static enum status call_now(struct call *call)
 {
-	struct timer_now_results_builder results = timer_now_results_build(&call->results);
+	struct timer_now_results_builder results;
 
+	if (!call->domain && !clock_wall_known())
+		return STATUS_BUSY; /* exclusively: the CMOS clock is to be read */
+	results = timer_now_results_build(&call->results);
 	timer_now_results_set_monotonic(results, clock_now());
 	timer_now_results_set_realtime_offset(results, clock_wall_at_boot());
 	return STATUS_OK;
@@ -75,7 +78,11 @@ static void timer_destroy(struct object *o)
 }
 
 static const struct object_type timer_type = {
-	"timer", TIMER_ID, timer_call, timer_destroy,
+	.name = "timer",
+	.interface = TIMER_ID,
+	.call = timer_call,
+	.destroy = timer_destroy,
+	.shared = 1u << TIMER_NOW | 1u << TIMER_SCALE,
 };
 
 struct object *timer_object(void)

@@ -206,14 +206,16 @@ static uint64_t read_wall_at_boot(void)
 	return seconds * NS_PER_S - now;
 }
 
+static uint64_t wall;
+
+bool clock_wall_known(void)
+{
+	return __atomic_load_n(&wall, __ATOMIC_RELAXED) != 0;
+}
+
 uint64_t clock_wall_at_boot(void)
 {
-	static uint64_t wall; /* two CPUs that race read the same clock */
-	uint64_t v = __atomic_load_n(&wall, __ATOMIC_RELAXED);
-
-	if (v == 0) {
-		v = read_wall_at_boot();
-		__atomic_store_n(&wall, v, __ATOMIC_RELAXED);
-	}
-	return v;
+	if (wall == 0)
+		__atomic_store_n(&wall, read_wall_at_boot(), __ATOMIC_RELAXED);
+	return wall;
 }

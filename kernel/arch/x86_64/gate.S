@@ -69,12 +69,10 @@ gate_syscall_module:
 	movq $SEL_MODULE_DATA, REGS_SS(%r10)
 	jmp 2f
 
-/* A native space: the exokernel is mapped. */
+/* A native space: the exokernel is mapped, CS and SS are what they always were. */
 	.globl gate_syscall_native
 gate_syscall_native:
 	movq WIN(CPU_AREA + CPU_CURRENT), %r10
-	movq $SEL_USER_CODE, REGS_CS(%r10)
-	movq $SEL_USER_DATA, REGS_SS(%r10)
 2:	movq %rcx, REGS_RIP(%r10)
 	movq %r11, REGS_RFLAGS(%r10)
 	movq %rsp, REGS_RSP(%r10)
@@ -90,14 +88,47 @@ gate_syscall_native:
 	movq %rax, %rdx
 	movabsq $trap_syscall, %rax
 	call *%rax
-	ud2
+	/* It returns to go on with the same native thread: in rax and rdx what that is
+	 * told, in rbx and r12 to r15 what it had there. `syscall` left RIP in the lower
+	 * half, below the hole, so sysret cannot fault. */
+	movq WIN(CPU_AREA + CPU_CURRENT), %r10
+	movq REGS_RIP(%r10), %rcx
+	movq REGS_RFLAGS(%r10), %r11
+	movq REGS_RBP(%r10), %rbp
+	movq REGS_RSP(%r10), %rsp
+	jmp leave_native
 
 /* Leaves for ring 1 or 3. rdi: the thread. Called at its window address, with
  * the exokernel mapped; interrupts off. The thread's registers were checked
  * when they were taken. */
 	.globl gate_resume
 gate_resume:
-	leaq WIN(ENTRY_STACK_TOP), %rsp
+	movq REGS_CS(%rdi), %rax
+	subq $SEL_USER_CODE, %rax
+	orq REGS_FULL(%rdi), %rax
+	jnz 1f
+	/* A native thread at a system call. */
+	movq REGS_RIP(%rdi), %rcx
+	movq REGS_RFLAGS(%rdi), %r11
+	movq REGS_RAX(%rdi), %rax
+	movq REGS_RDX(%rdi), %rdx
+	movq REGS_RBX(%rdi), %rbx
+	movq REGS_RBP(%rdi), %rbp
+	movq REGS_R12(%rdi), %r12
+	movq REGS_R13(%rdi), %r13
+	movq REGS_R14(%rdi), %r14
+	movq REGS_R15(%rdi), %r15
+	cmpq $0, WIN(CPU_AREA + CPU_NEXT_TOP)
+	jne 1f
+	movq REGS_RSP(%rdi), %rsp
+leave_native:
+	xorl %esi, %esi
+	xorl %edi, %edi
+	xorl %r8d, %r8d
+	xorl %r9d, %r9d
+	xorl %r10d, %r10d
+	sysretq
+1:	leaq WIN(ENTRY_STACK_TOP), %rsp
 	/* Ring 1 reads this page: nothing stays of who trapped here last. */
 	movq $0, -56(%rsp)
 	movq $0, -64(%rsp)

@@ -10,6 +10,7 @@
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/console.h"
 #include "kernel/entropy.h"
+#include "kernel/fastpath.h"
 #include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
@@ -23,7 +24,12 @@ struct trap_inside_frame {
 	uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };
 
-void trap_syscall(uint64_t first, uint64_t second, uint64_t number);
+/* What cap_enter tells, in rax and rdx. */
+struct syscall_result {
+	uint64_t status, ring;
+};
+
+struct syscall_result trap_syscall(uint64_t first, uint64_t second, uint64_t number);
 void trap_outside(uint64_t vector, uint64_t error);
 void trap_inside_handle(struct trap_inside_frame *frame);
 
@@ -47,13 +53,24 @@ static unsigned kind_of(const struct thread *t)
 	return (t->regs.cs & 3) == 1 ? RING_MODULE : RING_PROGRAM;
 }
 
-void trap_syscall(uint64_t first, uint64_t second, uint64_t number)
+/* Returns if the current thread is native and goes on at once. */
+struct syscall_result trap_syscall(uint64_t first, uint64_t second, uint64_t number)
 {
 	struct thread *t = this_cpu->current;
+	unsigned ring = kind_of(t);
 
-	kernel_lock();
+	lock_shared();
+	if (number == SYS_CAP_ENTER && fast_enter(t, ring, first, second)) {
+		struct syscall_result result = {STATUS_OK, t->rings[ring].address};
+
+		if (ring == RING_MODULE)
+			sched_go_on(t, result.status, result.ring);
+		unlock_shared();
+		return result;
+	}
+	lock_upgrade();
 	if (!t->dying)
-		system_call(t, kind_of(t), number, first, second);
+		system_call(t, ring, number, first, second);
 	sched_leave();
 }
 
