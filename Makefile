@@ -197,9 +197,15 @@ boot_native := $(patsubst %.c,$(BUILD)/%,$(filter test/boot/native/%.c,$(product
 boot_module := $(patsubst %.c,$(BUILD)/%.mod,$(filter test/boot/modules/%.c,$(product)))
 boot_linux := $(patsubst %.c,$(BUILD)/%,$(filter test/boot/linux/%.c,$(product)))
 bench_guest := $(patsubst %.c,$(BUILD)/%,$(filter bench/guest/%.c,$(product)))
+bench_native := $(BUILD)/bench/native/caps
 
 $(boot_native): $(BUILD)/%: $(BUILD)/obj/native/%.c.o \
                 $(call objects,native,$(rt_native)) $(native_base) iis/iis.ld $(sources)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(call link_bare,iis/iis.ld)
+
+$(bench_native): $(call objects,native,$(filter bench/native/%,$(product)) $(rt_native)) \
+                 $(native_base) iis/iis.ld $(sources)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(call link_bare,iis/iis.ld)
 
@@ -255,7 +261,7 @@ $(trace_tested): $(BUILD)/test/%: $(BUILD)/obj/test/%.c.o $(BUILD)/test/tested.a
 host-tests: $(host_tests) $(BUILD)/host/capnpc-tess
 fuzzers: $(fuzzers)
 boot-tests: products $(boot_native) $(boot_module) $(boot_linux) $(trace_tested)
-bench-programs: products $(bench_guest)
+bench-programs: products $(bench_guest) $(bench_native)
 
 # -- verbs --------------------------------------------------------------------
 

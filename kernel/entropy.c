@@ -168,7 +168,10 @@ static void entropy_destroy(struct object *o)
 }
 
 static const struct object_type entropy_type = {
-	"entropy", ENTROPY_ID, entropy_call, entropy_destroy, 0,
+	.name = "entropy",
+	.interface = ENTROPY_ID,
+	.call = entropy_call,
+	.destroy = entropy_destroy,
 };
 
 struct object *entropy_object(void)

@@ -274,7 +274,10 @@ static void inspector_destroy(struct object *o)
 }
 
 static const struct object_type inspector_type = {
-	"inspector", INSPECTOR_ID, inspector_call, inspector_destroy, 0,
+	.name = "inspector",
+	.interface = INSPECTOR_ID,
+	.call = inspector_call,
+	.destroy = inspector_destroy,
 };
 
 struct object *inspector_object(void)

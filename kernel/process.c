@@ -133,7 +133,8 @@ enum status process_use_domain(struct process *p, struct domain *d)
 	return STATUS_OK;
 }
 
-/* What every program may do without being granted it. */
+/* What every program may do without being granted it: see to its own thread, and
+ * look at what its libOS holds, whatever that thinks of it. */
 static enum status grant_basics(struct domain *d)
 {
 	enum status status = domain_grant(d, "thread", 6, thread_control_object());

@@ -95,15 +95,15 @@ bool space_range_ok(const struct space *s, uint64_t address, uint64_t pages);
  * it; 0 and *mapped false where nothing is mapped. */
 uint32_t space_access(const struct space *s, uint64_t address, bool *mapped);
 
-/* The frame that is mapped there; something must be. */
-uint32_t space_frame(const struct space *s, uint64_t address);
-
 /* space_reserve.c: ranges set aside, as abi/space.capnp says. */
 enum status space_reserve(struct space *s, uint64_t pages, uint64_t *address) MUST_CHECK;
 enum status space_unreserve(struct space *s, uint64_t address) MUST_CHECK;
 enum status space_commit(struct space *s, uint64_t address, uint64_t pages,
                          uint32_t access) MUST_CHECK;
 void space_unreserve_all(struct space *s);
+
+/* The frame that is mapped there; something must be. */
+uint32_t space_frame(const struct space *s, uint64_t address);
 
 /* The type's destructor. */
 void space_destroy(struct object *o);

@@ -172,15 +172,14 @@ for cut in 1 7 8 100 $((size / 2)) $((size - 1)); do
 	head -c "$cut" "$scratch/good" > "$scratch/changed"
 	replayed "cut to $cut bytes" 2 'the recording is cut short' "$scratch/changed"
 done
-# Its last two messages, and so a whole number of them: the end, and a cap_enter.
-last=$(od -An -v -tu4 -w8 "$scratch/good" | awk '
-	left == 0 { if ($1 != 0) exit 1; start[n++] = (NR - 1) * 8; left = $2; next } { left-- }
-	END { print start[n - 2] }')
-head -c "$last" "$scratch/good" > "$scratch/changed"
+# Where each message begins.
+mapfile -t starts < <(od -An -v -tu4 -w8 "$scratch/good" |
+	awk 'left == 0 { print (NR - 1) * 8; left = $2; next } { left-- }')
+head -c "${starts[-2]}" "$scratch/good" > "$scratch/changed" # the last ones: cap_enter, end
 replayed "without its end" 2 'the recording ends here; the program goes on' "$scratch/changed"
-{ head -c "$last" "$scratch/good"; tail -c +$((last + 1)) "$scratch/good" | tail -c 72; } \
+{ head -c "${starts[5]}" "$scratch/good"; tail -c +$((starts[6] + 1)) "$scratch/good"; } \
 	> "$scratch/changed"
-replayed "without an event" 2 'event [0-9]+, byte [0-9]+: ' "$scratch/changed"
+replayed "without an event" 2 'event 5, byte [0-9]+: an event is missing' "$scratch/changed"
 replayed "nothing" 2 'no native program with PID 1' "$scratch/nothing"
 replayed "text" 2 'this is no recording' "$program"
 replayed "no file" 2 'No such file' "$scratch/missing"
