@@ -2,6 +2,10 @@
 # The account that memory and objects are charged to. What is made through a
 # Ledger is charged to it: a client pays for what a server must keep for it by
 # sending a Ledger along.
+#
+# Small objects stand in pages of 4096 bytes that hold no other ledger's: the
+# first costs a page, the next ones nothing until that is full. An object is there
+# until the last capability to it goes, and so is what it cost.
 
 using Libos = import "libos.capnp";
 using Memory = import "memory.capnp";
@@ -14,8 +18,10 @@ interface Ledger {
   # Bytes. Limits given to children count as used.
 
   child @1 (bytes :UInt64) -> (ledger :Ledger);
-  # A ledger with `bytes` of this one's. When its last capability goes, what it
-  # has not spent comes back at once and the rest as it is freed.
+  # A ledger with `bytes` of this one's. It costs this one a price beside them: a
+  # share of 1/61440 of the machine's memory, and its record. When its last
+  # capability goes, what it has not spent comes back at once and the rest, with
+  # the price, as it is freed. NO_MEMORY: too much, or 32 ledgers deep already.
 
   donate @2 (to :Ledger, bytes :UInt64) -> ();
   # Moves unused limit to another ledger. NO_MEMORY: there is not that much.

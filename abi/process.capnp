@@ -22,7 +22,8 @@ interface Process {
   grant @4 (name :Text, object :Any.AnyCapability) -> ();
   # Copies a capability of the caller into the program's domain, by that name in
   # its CapSet. A native program's only before its first thread starts: DENIED
-  # after that. EXISTS: the name is taken. NO_SLOT: the CapSet is full (63).
+  # after that; under a module at any time, and the domain is made if need be.
+  # EXISTS: the name is taken. NO_SLOT: the CapSet is full (63).
   # INVALID: no name, or one of 40 bytes and more. GONE: it has ended.
 
   thread @5 (start :ThreadStart) -> (thread :Thread);
@@ -86,12 +87,14 @@ struct ThreadState {
 
 interface ThreadControl {
   # The thread that calls, whichever it is; no other can be named through it.
+  # Every program has it: `thread` in its CapSet.
 
   setTls @0 (fsBase :UInt64, gsBase :UInt64) -> ();
   info @1 () -> (state :UInt32, suspended :Bool);
 
   thread @2 () -> (thread :Thread);
-  # A capability to the calling thread, for others to start, stop or end it by.
+  # A capability to the calling thread, for others to stop or end it by. DENIED to
+  # a program under a module: the thread may be in the module, with its locks.
 }
 
 struct ThreadStart {

@@ -22,7 +22,9 @@ interface AddressSpace {
   map @0 (object :Memory.MemoryObject, page :UInt64, address :UInt64,
           pages :UInt64, access :UInt32) -> ();
   # Shows `pages` pages of the object, from its page `page` on, 65,536 at most.
-  # What stood in the range goes. Takes a MemoryObject or a ReadOnlyMemory.
+  # What stood in the range goes. Takes a MemoryObject, a ReadOnlyMemory (not
+  # writable but private: DENIED) or a SharedBuffer (not private, not
+  # executable: DENIED).
   # Through a lease: revoking it unmaps what still shows the object; pages that
   # resolve has copied stay. NO_SLOT: a space has at most 63 mappings through
   # leases, a revoker 1,024 of 65,536 pages in all.
@@ -48,4 +50,18 @@ interface AddressSpace {
   # since, does not allow writing.
 
   query @6 (address :UInt64) -> (access :UInt32, mapped :Bool);
+
+  reserve @7 (pages :UInt64) -> (address :UInt64);
+  # Sets aside a range where nothing is mapped and nothing is reserved, for maps
+  # and commits to come; the exokernel chooses it. It costs 64 bytes, not pages,
+  # and keeps off other reserve calls only: whoever names an address in it may
+  # map there. Not in a module region: INVALID. NO_SLOT: there are 256 already, or
+  # no range is long enough.
+
+  unreserve @8 (address :UInt64) -> ();
+  # Ends the reservation that begins there; what is mapped stays. NOT_FOUND: none
+  # does.
+
+  commit @9 (address :UInt64, pages :UInt64, access :UInt32) -> ();
+  # fresh, within one reservation. NOT_FOUND: the range is not.
 }

@@ -7,8 +7,9 @@
  *     in no time as long as seven eighths of a period;
  *   - over a long time the rate is never above budget / period;
  *   - whoever always wants gets all of it: nothing is lost by stopping early.
- * Both hold but for what is used past the end of the budget before anybody
- * notices. That is counted: it comes off what the next cells have.
+ * All that but for what is used past the end of the budget: before anybody notices,
+ * and in a pause that is not made because it would be shorter than budget_least.
+ * That is counted: it comes off what the next cells have.
  * Eight cells that nothing was used in are forgotten; the next use begins a cell.
  *
  * Two special cases: BUDGET_INFINITE never runs out (it is a plain time slice);
@@ -78,6 +79,19 @@ static inline uint64_t budget_left(struct budget *b, uint64_t now)
 /* When, from `now` on, at least budget_least will be left, or all if the budget
  * is less, with nothing used meanwhile. BUDGET_NEVER: that does not come. */
 uint64_t budget_next(struct budget *b, uint64_t now);
+
+/* How long to let it run from `now` on before looking again: what is left, or until
+ * more comes back if that is less than budget_least away: such a pause is not worth
+ * making. 0: it is out of time. */
+static inline uint64_t budget_run(struct budget *b, uint64_t now)
+{
+	uint64_t left = budget_left(b, now), next;
+
+	if (left)
+		return left;
+	next = budget_next(b, now);
+	return next != BUDGET_NEVER && next - now <= budget_least ? next - now : 0;
+}
 
 /* When all of it will be left, with nothing used meanwhile. One shot: now. */
 uint64_t budget_whole(struct budget *b, uint64_t now);

@@ -226,6 +226,23 @@ static void an_overrun_is_paid_back(void **state)
 	assert_in_range(ran, 1900 * MS, 2050 * MS);
 }
 
+static void no_pause_is_too_short(void **state)
+{
+	struct budget b = make(2 * MS, 8 * MS);
+
+	(void)state;
+	budget_charge(&b, S, S + 2 * MS);
+	assert_int_equal(budget_run(&b, S + 8 * MS - 20001), 0);
+	assert_int_equal(budget_run(&b, S + 8 * MS - 20000), 20000);
+	assert_int_equal(budget_run(&b, S + 8 * MS), MS);
+	b = make(2 * MS, 0);
+	budget_charge(&b, S, S + 2 * MS);
+	assert_int_equal(budget_run(&b, S + 2 * MS), 0);
+	assert_int_equal(budget_run(&b, UINT64_MAX - 1), 0);
+	b = make(BUDGET_INFINITE, 0);
+	assert_int_equal(budget_run(&b, S), BUDGET_INFINITE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +255,7 @@ int main(void)
 		cmocka_unit_test(never_more_than_promised),
 		cmocka_unit_test(all_of_what_was_promised),
 		cmocka_unit_test(an_overrun_is_paid_back),
+		cmocka_unit_test(no_pause_is_too_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,7 +164,7 @@ static inline bool claim(struct thread *t, unsigned ring)
 	if (!__atomic_compare_exchange_n(&t->state, &waiting, THREAD_RUNNING, false,
 	                                 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
-	if (t->wait_ring == ring && !t->wait_timeout.deadline.set && !t->suspended && !t->boost &&
+	if (t->wait_ring == ring && !timeout_is_set(&t->wait_timeout) && !t->suspended && !t->boost &&
 	    unconsumed(r) + 1 >= t->wait_count && unconsumed(r) < RING_CQ_ENTRIES)
 		return true;
 	__atomic_store_n(&t->state, THREAD_WAITING, __ATOMIC_RELEASE);

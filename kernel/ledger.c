@@ -9,6 +9,7 @@
 #include "kernel/endpoint.h"
 #include "kernel/memobject.h"
 #include "kernel/notification.h"
+#include "kernel/park.h"
 #include "kernel/revoker.h"
 
 static struct ledger_object *create(struct ledger *ledger, struct ledger *payer, bool owner)
@@ -152,6 +153,17 @@ static enum status call_revoker(struct ledger *l, struct call *call)
 	return STATUS_OK;
 }
 
+static enum status call_park_space(struct ledger *l, struct call *call)
+{
+	struct object *space = parkspace_create(l);
+
+	if (!space)
+		return STATUS_NO_MEMORY;
+	ledger_park_space_results_set_space(ledger_park_space_results_build(&call->results),
+	                                    call_answer_cap(call, space));
+	return STATUS_OK;
+}
+
 static enum status ledger_call(struct object *o, struct call *call)
 {
 	struct ledger *l = ((struct ledger_object *)o)->ledger;
@@ -173,6 +185,8 @@ static enum status ledger_call(struct object *o, struct call *call)
 		return call_notification(l, call);
 	case LEDGER_REVOKER:
 		return call_revoker(l, call);
+	case LEDGER_PARK_SPACE:
+		return call_park_space(l, call);
 	default:
 		return STATUS_NO_METHOD;
 	}

@@ -15,6 +15,15 @@ static uint32_t number_of(uint32_t slot)
 	return slot & ~((uint32_t)SLOT_SHARED | SLOT_FOREIGN);
 }
 
+/* From a slice and its page to the object that has the frame. */
+static void to_whole(struct memobject **m, uint32_t *page)
+{
+	if (!(*m)->part)
+		return;
+	*page += (*m)->first;
+	*m = (*m)->whole;
+}
+
 static bool is_small(const struct memobject *m)
 {
 	return m->pages <= MEMOBJECT_INLINE;
@@ -100,6 +109,11 @@ static void memobject_destroy(struct object *o)
 	uint64_t unused = m->pages - m->own;
 	struct ledger *ledger = m->ledger;
 
+	if (m->part) {
+		object_drop(&m->whole->object);
+		block_free(m, sizeof(*m), ledger);
+		return;
+	}
 	for (uint32_t page = 0; page < m->pages;) {
 		uint32_t *slot = slot_of(m, page, false);
 
@@ -153,9 +167,11 @@ static enum status split(struct memobject *m, uint32_t *slot)
 enum status memobject_frame(struct memobject *m, uint32_t page, bool write,
                             uint32_t *number)
 {
-	uint32_t *slot = slot_of(m, page, true);
+	uint32_t *slot;
 	enum status status;
 
+	to_whole(&m, &page);
+	slot = slot_of(m, page, true);
 	if (!slot)
 		return STATUS_NO_MEMORY;
 	if (!*slot) {
@@ -196,9 +212,10 @@ enum status memobject_copy(struct memobject *m, uint64_t offset, void *bytes,
 static enum status child_page(struct memobject *parent, uint32_t page,
                               struct memobject *child, uint32_t at)
 {
-	uint32_t *from = slot_of(parent, page, false);
-	uint32_t number, *to;
+	uint32_t number, *from, *to;
 
+	to_whole(&parent, &page);
+	from = slot_of(parent, page, false);
 	if (!from || !*from)
 		return STATUS_OK; /* zeroes on both sides */
 	to = slot_of(child, at, true);
@@ -250,6 +267,74 @@ static enum status answer_child(struct memobject *m, struct call *call)
 	memory_object_child_results_set_object(
 		memory_object_child_results_build(&call->results),
 		call_answer_cap(call, &child->object));
+	return STATUS_OK;
+}
+
+/* A slice of `m`, with one reference. `type`: what it is to its holder. */
+static enum status make_slice(struct memobject *m, struct ledger *ledger, uint64_t page,
+                              uint64_t pages, const struct object_type *type,
+                              struct memobject **out)
+{
+	struct memobject *slice;
+	uint32_t first = (uint32_t)page;
+
+	if (pages == 0 || page > m->pages || pages > m->pages - page)
+		return STATUS_INVALID;
+	slice = block_alloc(ledger, sizeof(*slice));
+	if (!slice)
+		return STATUS_NO_MEMORY;
+	to_whole(&m, &first);
+	object_hold(&m->object);
+	object_init(&slice->object, type);
+	slice->ledger = ledger;
+	slice->pages = (uint32_t)pages;
+	slice->part = true;
+	slice->whole = m;
+	slice->first = first;
+	*out = slice;
+	return STATUS_OK;
+}
+
+static enum status answer_slice(struct memobject *m, struct call *call)
+{
+	struct memory_object_slice_params_reader params = {call->params};
+	struct memobject *slice;
+	enum status status = make_slice(m, call->domain->ledger,
+	                                memory_object_slice_params_get_page(params),
+	                                memory_object_slice_params_get_pages(params),
+	                                &memobject_type, &slice);
+
+	if (status)
+		return status;
+	memory_object_slice_results_set_object(
+		memory_object_slice_results_build(&call->results),
+		call_answer_cap(call, &slice->object));
+	return STATUS_OK;
+}
+
+static enum status answer_share(struct memobject *m, struct call *call)
+{
+	struct memory_object_share_params_reader params = {call->params};
+	uint64_t pages = memory_object_share_params_get_pages(params);
+	struct memobject *buffer;
+	enum status status;
+	uint32_t number;
+
+	if (pages > MEMOBJECT_CHILD_PAGES)
+		return STATUS_INVALID;
+	status = make_slice(m, call->domain->ledger, memory_object_share_params_get_page(params),
+	                    pages, &shared_buffer_type, &buffer);
+	if (status)
+		return status;
+	for (uint32_t i = 0; i < pages && !status; i++)
+		status = memobject_frame(buffer, i, true, &number);
+	if (status) {
+		object_drop(&buffer->object);
+		return status;
+	}
+	memory_object_share_results_set_buffer(
+		memory_object_share_results_build(&call->results),
+		call_answer_cap(call, &buffer->object));
 	return STATUS_OK;
 }
 
@@ -330,15 +415,45 @@ static enum status memobject_call(struct object *o, struct call *call)
 		return answer_child(m, call);
 	case MEMORY_OBJECT_READ_ONLY:
 		return answer_readonly(m, call);
+	case MEMORY_OBJECT_SLICE:
+		return answer_slice(m, call);
+	case MEMORY_OBJECT_SHARE:
+		return answer_share(m, call);
 	default:
 		return STATUS_NO_METHOD;
 	}
 }
 
+_Static_assert(sizeof(struct memobject) == 64, "a slice costs one small block");
+
 const struct object_type memobject_type = {
 	.name = "memory object",
 	.interface = MEMORY_OBJECT_ID,
 	.call = memobject_call,
+	.destroy = memobject_destroy,
+};
+
+/* SharedBuffer's three methods have the shapes of MemoryObject's. */
+static enum status shared_buffer_call(struct object *o, struct call *call)
+{
+	struct memobject *m = (struct memobject *)o;
+
+	switch (call->method) {
+	case SHARED_BUFFER_SIZE:
+		return answer_size(m, call);
+	case SHARED_BUFFER_READ:
+		return answer_read(m, call);
+	case SHARED_BUFFER_WRITE:
+		return answer_write(m, call);
+	default:
+		return STATUS_NO_METHOD;
+	}
+}
+
+const struct object_type shared_buffer_type = {
+	.name = "shared buffer",
+	.interface = SHARED_BUFFER_ID,
+	.call = shared_buffer_call,
 	.destroy = memobject_destroy,
 };
 

@@ -15,7 +15,9 @@ struct call;
 struct endpoint;
 struct facet;
 struct ledger;
+struct object;
 struct sched_context;
+struct space;
 struct thread;
 struct transfer;
 
@@ -44,6 +46,15 @@ struct pending_call {
 struct pending_receive {
 	struct endpoint *endpoint;
 	uint8_t slot;              /* kept for the call to come */
+};
+
+/* A park; see park.c. */
+struct pending_park {
+	struct timeout timeout;
+	struct sorted_node place;   /* in the tree of words */
+	const struct space *space;  /* of a private word; NULL: shared */
+	uint64_t address;           /* in the space; shared: physical, its frame held */
+	struct object *park_space;  /* held; or NULL */
 };
 
 /* A chained entry that waits for an earlier one's answer. */
@@ -77,6 +88,7 @@ struct pending {
 		struct pending_call call;
 		struct pending_receive receive;
 		struct pending_chained chain;
+		struct pending_park park; /* its timeout is the one above */
 	};
 };
 

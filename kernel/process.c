@@ -31,10 +31,46 @@ static uint32_t take_pid(struct pid_table *table, uint32_t wanted)
 	return 0;
 }
 
+/* The structure, with an address space and nothing else. */
+static struct process *allocate(struct libos *libos, struct ledger *ledger)
+{
+	struct process *p = block_alloc(ledger, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->space = space_create(ledger, libos->region);
+	if (!p->space) {
+		block_free(p, sizeof(*p), ledger);
+		return NULL;
+	}
+	object_init(&p->object, &process_type);
+	p->ledger = p->thread_ledger = ledger;
+	return p;
+}
+
+/* Under the libOS, and at its cost, but not in a table of PIDs. */
+static enum status enlist(struct libos *libos, struct ledger *ledger, struct process **out)
+{
+	struct process *p;
+
+	if (!libos->isolated && libos_take_pid(libos))
+		return STATUS_NO_SLOT;
+	p = allocate(libos, ledger);
+	if (!p) {
+		if (!libos->isolated)
+			libos_return_pid(libos);
+		return STATUS_NO_MEMORY;
+	}
+	p->pid_payer = libos->isolated ? NULL : libos;
+	libos_enter(libos, p);
+	*out = p;
+	return STATUS_OK;
+}
+
 static enum status create(struct libos *libos, uint32_t pid, struct ledger *ledger,
                           struct process **out)
 {
-	struct process *p;
+	enum status status;
 	uint32_t taken;
 
 	if (libos->isolated && !libos->pids->slots[1] && pid != 1)
@@ -42,22 +78,35 @@ static enum status create(struct libos *libos, uint32_t pid, struct ledger *ledg
 	taken = take_pid(libos->pids, pid);
 	if (!taken)
 		return pid ? STATUS_EXISTS : STATUS_NO_SLOT;
-	p = block_alloc(ledger, sizeof(*p));
-	if (!p)
-		return STATUS_NO_MEMORY;
-	p->space = space_create(ledger, libos->region);
-	if (!p->space) {
-		block_free(p, sizeof(*p), ledger);
-		return STATUS_NO_MEMORY;
-	}
-	object_init(&p->object, &process_type);
-	p->ledger = p->thread_ledger = ledger;
-	p->pids = libos->pids;
-	p->pid = taken;
-	p->pids->slots[taken] = p;
-	libos_enter(libos, p);
-	*out = p;
+	status = enlist(libos, ledger, out);
+	if (status)
+		return status;
+	(*out)->pids = libos->pids;
+	(*out)->pid = taken;
+	libos->pids->slots[taken] = *out;
 	return STATUS_OK;
+}
+
+enum status process_create_successor(struct libos *libos, struct process **out)
+{
+	return enlist(libos, libos->domain->ledger, out);
+}
+
+static void return_pid(struct process *p)
+{
+	if (p->pid_payer)
+		libos_return_pid(p->pid_payer);
+	p->pid_payer = NULL;
+	p->pids = NULL;
+}
+
+void process_succeed(struct process *old, struct process *p)
+{
+	KASSERT(!p->pids && old->pids == p->libos->pids);
+	p->pid = old->pid;
+	p->pids = old->pids;
+	p->pids->slots[p->pid] = p;
+	return_pid(old);
 }
 
 enum status process_create(struct libos *libos, uint32_t pid, struct process **out)
@@ -72,25 +121,21 @@ static enum status show_capset(struct process *p, const struct domain *d)
 	                       PTE_PRESENT | PTE_USER | PTE_NX);
 }
 
-enum status process_create_native(struct process *maker, uint32_t pid, struct domain *domain,
-                                  struct process **out)
+enum status process_use_domain(struct process *p, struct domain *d)
 {
-	struct process *p;
-	enum status status = create(maker->libos, pid, domain->ledger, &p);
+	enum status status = show_capset(p, d);
 
 	if (status)
 		return status;
-	status = show_capset(p, domain);
-	if (status) {
-		object_drop(&p->object);
-		return status;
-	}
-	p->domain = domain;
-	p->maker = maker;
-	p->next_unstarted = maker->unstarted;
-	maker->unstarted = p;
-	*out = p;
+	domain_hold(d);
+	p->domain = d;
 	return STATUS_OK;
+}
+
+/* What every program may do without being granted it. */
+static enum status grant_basics(struct domain *d)
+{
+	return domain_grant(d, "thread", 6, thread_control_object());
 }
 
 enum status process_need_domain(struct process *p)
@@ -103,12 +148,37 @@ enum status process_need_domain(struct process *p)
 	d = domain_create(p->thread_ledger, PROGRAM_DOMAIN_BYTES);
 	if (!d)
 		return STATUS_NO_MEMORY;
-	status = show_capset(p, d);
+	status = grant_basics(d);
+	if (!status)
+		status = show_capset(p, d);
 	if (status)
 		domain_drop(d);
 	else
 		p->domain = d;
 	return status;
+}
+
+enum status process_create_native(struct process *maker, uint32_t pid, struct domain *domain,
+                                  struct process **out)
+{
+	struct process *p;
+	enum status status = create(maker->libos, pid, domain->ledger, &p);
+
+	if (status)
+		return status;
+	status = grant_basics(domain);
+	if (!status)
+		status = show_capset(p, domain);
+	if (status) {
+		object_drop(&p->object);
+		return status;
+	}
+	p->domain = domain;
+	p->maker = maker;
+	p->next_unstarted = maker->unstarted;
+	maker->unstarted = p;
+	*out = p;
+	return STATUS_OK;
 }
 
 /* Nobody answers for it any more: it has started or ended. */
@@ -241,6 +311,10 @@ void process_fault(struct thread *t, uint32_t vector, uint32_t error, uint64_t a
 	log_line("process %u (%s) ended: %s in ring %u at %lx, error %x, address %lx", p->pid,
 	         p->libos->id, vector_name(vector), ring, t->regs.rip, error, address);
 	process_kill(p, -1, END_REASON_FAULTED);
+	/* Under a module, what a program does is the module's to judge. So this was
+	 * the module, or the gate on a stack of the module's. */
+	if (p->space && p->space->module)
+		libos_fail(p->libos);
 }
 
 /* As the gate does for a trap, but from here: the module's trap entry, with the
@@ -455,8 +529,9 @@ static void process_destroy(struct object *o)
 
 	if (p->libos)
 		let_go(p);
-	if (p->pids) /* NULL: its libOS has taken the table along */
+	if (p->pids) /* NULL: its libOS has taken the table along, or it has moved */
 		p->pids->slots[p->pid] = NULL;
+	return_pid(p);
 	block_free(p, sizeof(*p), p->ledger);
 }
 

@@ -32,7 +32,8 @@ struct process {
 	struct ledger *thread_ledger;  /* pays for threads and rings */
 	struct space *space; /* NULL once ended */
 	struct domain *domain; /* its program's; under a module NULL until needed */
-	struct pid_table *pids;
+	struct pid_table *pids; /* NULL: its PID is not its own any more */
+	struct libos *pid_payer; /* whose share its PID is from; NULL: own table */
 	uint32_t pid;
 	uint32_t thread_count;
 	uint32_t threads_made;
@@ -60,6 +61,15 @@ enum status process_create(struct libos *libos, uint32_t pid, struct process **o
  * `domain` if it succeeds. */
 enum status process_create_native(struct process *maker, uint32_t pid, struct domain *domain,
                                   struct process **out) MUST_CHECK;
+
+/* The same without a PID: process_succeed will give it one, before it starts. */
+enum status process_create_successor(struct libos *libos, struct process **out) MUST_CHECK;
+
+/* From now on `p`, such a one, is what has the PID of `old`, and `old` has none. */
+void process_succeed(struct process *old, struct process *p);
+
+/* Its program's domain is to be that one, which it sees. */
+enum status process_use_domain(struct process *p, struct domain *d) MUST_CHECK;
 
 /* The program gets a domain and sees its CapSet, if it had none. */
 enum status process_need_domain(struct process *p) MUST_CHECK;

@@ -92,18 +92,6 @@ static enum status serve_release(struct thread *t, unsigned ring, uint32_t cap)
 	return STATUS_OK;
 }
 
-/* The u32 that threads park at: known by its place in physical memory. */
-static enum status find_word(struct thread *t, unsigned ring, uint64_t address,
-                             uint32_t **word)
-{
-	size_t room;
-
-	if (address % sizeof(uint32_t))
-		return STATUS_INVALID;
-	*word = reach(t, ring, address, false, &room);
-	return *word ? STATUS_OK : STATUS_FAULT;
-}
-
 /* The youngest of the ring's open entries with that user data. */
 static enum status serve_cancel(struct thread *t, unsigned ring, uint64_t target)
 {
@@ -147,9 +135,6 @@ static enum status serve_post(struct thread *t, unsigned ring, const struct ring
 static enum status serve(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
                          struct ring_cqe *cqe)
 {
-	uint32_t *word;
-	enum status status;
-
 	switch (sqe->op) {
 	case RING_NOP:
 		return STATUS_OK;
@@ -158,13 +143,9 @@ static enum status serve(struct thread *t, unsigned ring, const struct ring_sqe 
 	case RING_RELEASE:
 		return serve_release(t, ring, sqe->cap);
 	case RING_PARK:
-		status = find_word(t, ring, sqe->word, &word);
-		return status ? status : park(t, ring, sqe, word);
+		return park(t, ring, sqe);
 	case RING_WAKE:
-		status = find_word(t, ring, sqe->word, &word);
-		if (!status)
-			cqe->results_size = park_wake(word, sqe->expected);
-		return status;
+		return park_wake(t, ring, sqe, &cqe->results_size);
 	case RING_RECV:
 	case RING_RETURN:
 	case RING_SERVE:

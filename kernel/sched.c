@@ -266,7 +266,7 @@ static void put_current(uint64_t now)
 		t->state = THREAD_SUSPENDED;
 	} else if (t->state == THREAD_RUNNING) {
 		t->state = THREAD_READY;
-		requeue(t, t->context == c && c->slice > 1);
+		requeue(t, c && t->context == c && c->slice > 1);
 	} else if (c && t->context == c) {
 		c->slice = 0;
 	}

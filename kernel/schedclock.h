@@ -31,7 +31,7 @@ static inline void sched_clock_start(struct cpu *cpu, struct sched_context *c, u
 	cpu->context = c;
 	cpu->since = now;
 	cpu->slice_end = now + (c->slice ? c->slice : SCHED_SLICE_NS);
-	sched_clock_end(cpu, budget_left(&c->budget, now), now);
+	sched_clock_end(cpu, budget_run(&c->budget, now), now);
 }
 
 /* It uses nobody's, until it looks again at what its thread runs on. A turn that
@@ -57,7 +57,7 @@ static inline void sched_clock_stop(struct cpu *cpu, uint64_t now)
 	struct sched_context *c = cpu->context;
 
 	sched_clock_hold(cpu, now);
-	if (c && !budget_left(&c->budget, now) && !c->exhausted)
+	if (c && !budget_run(&c->budget, now) && !c->exhausted)
 		sched_run_out(c, now);
 }
 

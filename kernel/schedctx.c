@@ -3,7 +3,9 @@
 #include "kernel/schedctx.h"
 
 #include "kernel/arch/x86_64/clock.h"
+#include "kernel/notification.h"
 #include "kernel/panic.h"
+#include "kernel/revoker.h"
 #include "kernel/schedclock.h"
 
 /* --- the clock ------------------------------------------------------------- */
@@ -15,7 +17,7 @@ bool sched_clock_extend(struct cpu *cpu, uint64_t now)
 	if (!cpu->context)
 		return false;
 	sched_clock_charge(cpu, now);
-	left = budget_left(&cpu->context->budget, now);
+	left = budget_run(&cpu->context->budget, now);
 	sched_clock_end(cpu, left, now);
 	return left > 0;
 }
@@ -49,6 +51,14 @@ static void look_again(struct thread *t, uint64_t now)
 
 static void refilled(struct timeout *timeout);
 
+void sched_context_signal(const struct sched_context *c)
+{
+	struct object *o = c->notification ? object_resolve(c->notification) : NULL;
+
+	if (o)
+		notification_signal(o, c->bits);
+}
+
 /* No time is left: until there is some, or for good. */
 static void wait_for_more(struct sched_context *c, uint64_t now)
 {
@@ -76,7 +86,7 @@ static void refilled(struct timeout *timeout)
 	                                                   offsetof(struct sched_context, refill));
 	uint64_t now = clock_now();
 
-	if (budget_left(&c->budget, now))
+	if (budget_run(&c->budget, now))
 		go_on(c);
 	else
 		wait_for_more(c, now);
@@ -90,13 +100,14 @@ void sched_run_out(struct sched_context *c, uint64_t now)
 
 	wait_for_more(c, now);
 	c->exhaustions++;
-	if (!t)
-		return;
-	sched_dequeue(t);
-	if (t->lender && t->own_context)
-		sched_return(t, t->lender);
-	if (t->state == THREAD_READY)
-		sched_enqueue(t);
+	if (t) {
+		sched_dequeue(t);
+		if (t->lender && t->own_context)
+			sched_return(t, t->lender);
+		if (t->state == THREAD_READY)
+			sched_enqueue(t);
+	}
+	sched_context_signal(c);
 }
 
 void sched_charge(struct sched_context *c, uint64_t now)
@@ -109,7 +120,7 @@ void sched_charge(struct sched_context *c, uint64_t now)
 
 void sched_changed(struct sched_context *c, uint64_t now)
 {
-	if (!budget_left(&c->budget, now))
+	if (!budget_run(&c->budget, now))
 		wait_for_more(c, now);
 	else if (c->exhausted)
 		go_on(c);

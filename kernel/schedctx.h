@@ -33,10 +33,13 @@ struct sched_context {
 	uint8_t priority;
 	bool exhausted;
 	struct timeout refill;
-	struct object *notification; /* signalled when the budget runs out; or NULL */
+	struct object *notification; /* of the budget's end; may be a lease; or NULL */
 	uint64_t bits;
 	struct sched_control *control; /* NULL: a thread's first */
-	uint64_t share;                /* what it takes of the control's */
+	uint32_t share, wanted;        /* what it takes of the control's, and needs */
+	struct timeout settle;         /* when the first becomes the second */
 	struct ledger *ledger;
 };
 
+/* Tells whoever asked to hear of it that the budget has run out. */
+void sched_context_signal(const struct sched_context *c);

@@ -366,17 +366,38 @@ const struct space *space_holding(const struct space *s, uint64_t address)
 	return address < USER_END ? s : NULL;
 }
 
-void *space_reach(const struct space *s, uint64_t address, bool write)
+/* The entry of a page that the space's own code can reach, or NULL. */
+static uint64_t *reachable(const struct space *s, uint64_t address)
 {
 	uint64_t *entry;
 
 	if (!space_range_ok(s, page_down(address), 1))
 		return NULL;
 	entry = entry_at(s, address, false);
-	if (!entry || !(*entry & PTE_PRESENT) || (write && !(*entry & PTE_WRITE)) ||
+	if (!entry || !(*entry & PTE_PRESENT) ||
 	    (!space_is_region(s) && !(*entry & PTE_USER)))
 		return NULL;
+	return entry;
+}
+
+void *space_reach(const struct space *s, uint64_t address, bool write)
+{
+	const uint64_t *entry = reachable(s, address);
+
+	if (!entry || (write && !(*entry & PTE_WRITE)))
+		return NULL;
 	return (char *)frame_to_virt(frame_of(*entry)) + address % PAGE_SIZE;
+}
+
+const uint32_t *space_word(const struct space *s, uint64_t address, bool *shared)
+{
+	const uint64_t *entry = reachable(s, address);
+
+	if (!entry)
+		return NULL;
+	*shared = *entry & PTE_SHARED;
+	return (const uint32_t *)frame_to_virt(frame_of(*entry)) +
+	       address % PAGE_SIZE / sizeof(uint32_t);
 }
 
 struct space *space_create_region(struct ledger *ledger)
@@ -484,6 +505,7 @@ void space_destroy(struct object *o)
 	}
 	if (s->module)
 		object_drop(&s->module->object);
+	space_unreserve_all(s);
 	if (s->leased)
 		block_free(s->leased, SPACE_LEASED_BYTES, s->ledger);
 	block_free(s, sizeof(*s), s->ledger);

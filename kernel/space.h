@@ -24,10 +24,17 @@
 enum {
 	SPACE_CALL_PAGES = 65536, /* the most that one call deals with: it holds the lock */
 	SPACE_LEASED_MAX = 63,    /* mappings through leases in one space, at a time */
+	SPACE_RESERVED_MAX = 256,
 	SPACE_LEASED_BYTES = (SPACE_LEASED_MAX + 1) * sizeof(struct lease_mapping *),
 };
 
+/* Where reserve finds ranges: apart from where programs are linked to and have
+ * their stacks. */
+#define SPACE_RESERVE_LOW 0x0000010000000000
+#define SPACE_RESERVE_HIGH 0x00007fff00000000
+
 struct lease_mapping;
+struct space_reservation;
 
 struct space {
 	struct object object;
@@ -36,6 +43,8 @@ struct space {
 	uint64_t *region;        /* module region: its third-level table */
 	uint64_t *top[MAX_CPUS]; /* process space */
 	bool stale;              /* some CPU may still have a translation forgotten */
+	uint16_t reserved_count;
+	struct space_reservation *reserved; /* by address */
 	struct lease_mapping **leased; /* by number; NULL: there never were any */
 };
 
@@ -86,12 +95,22 @@ bool space_range_ok(const struct space *s, uint64_t address, uint64_t pages);
  * it; 0 and *mapped false where nothing is mapped. */
 uint32_t space_access(const struct space *s, uint64_t address, bool *mapped);
 
+/* space_reserve.c: ranges set aside, as abi/space.capnp says. */
+enum status space_reserve(struct space *s, uint64_t pages, uint64_t *address) MUST_CHECK;
+enum status space_unreserve(struct space *s, uint64_t address) MUST_CHECK;
+enum status space_commit(struct space *s, uint64_t address, uint64_t pages,
+                         uint32_t access) MUST_CHECK;
+void space_unreserve_all(struct space *s);
+
 /* The type's destructor. */
 void space_destroy(struct object *o);
 
 /* The kernel's pointer to a byte of the space, if its page is mapped with what
  * is needed; at least up to the page's end. NULL: it is not. */
 void *space_reach(const struct space *s, uint64_t address, bool write);
+
+/* The same for reading a u32 (aligned); *shared: others may see its page too. */
+const uint32_t *space_word(const struct space *s, uint64_t address, bool *shared);
 
 /* Where a thread of `s` finds `address`: in the region or in the lower half. */
 const struct space *space_holding(const struct space *s, uint64_t address);

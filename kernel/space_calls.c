@@ -3,6 +3,27 @@
 #include "kernel/revoker.h"
 #include "kernel/space.h"
 
+/* The memory that map is to show, and what its interface keeps out. */
+static enum status find_memory(const struct call *call, uint32_t index,
+                               struct space_mapping *what)
+{
+	struct object *o;
+
+	what->memory = (struct memobject *)call_cap(call, index, &memobject_type);
+	if (what->memory)
+		return STATUS_OK;
+	o = call_cap(call, index, &readonly_memory_type);
+	if (o) {
+		what->memory = ((struct readonly_memory *)o)->memory;
+		what->sealed = true;
+		return STATUS_OK;
+	}
+	what->memory = (struct memobject *)call_cap(call, index, &shared_buffer_type);
+	if (!what->memory)
+		return STATUS_NO_CAP;
+	return what->access & (ACCESS_PRIVATE | ACCESS_EXECUTE) ? STATUS_DENIED : STATUS_OK;
+}
+
 static enum status call_map(struct space *s, struct call *call)
 {
 	struct address_space_map_params_reader params = {call->params};
@@ -12,20 +33,14 @@ static enum status call_map(struct space *s, struct call *call)
 		.pages = address_space_map_params_get_pages(params),
 		.access = address_space_map_params_get_access(params),
 	};
-	struct object *o;
+	enum status status;
 	uint32_t index;
 
 	if (address_space_map_params_get_object(params, &index))
 		return STATUS_NO_CAP;
-	o = call_cap(call, index, &memobject_type);
-	if (!o) {
-		o = call_cap(call, index, &readonly_memory_type);
-		if (!o)
-			return STATUS_NO_CAP;
-		what.sealed = true;
-		o = &((struct readonly_memory *)o)->memory->object;
-	}
-	what.memory = (struct memobject *)o;
+	status = find_memory(call, index, &what);
+	if (status)
+		return status;
 	if (call->caps[index]->type == &lease_type)
 		what.lease = call->caps[index];
 	return space_map(s, &what);
@@ -98,11 +113,26 @@ static enum status call_query(const struct space *s, struct call *call)
 	return STATUS_OK;
 }
 
+static enum status call_reserve(struct space *s, struct call *call)
+{
+	struct address_space_reserve_params_reader params = {call->params};
+	uint64_t address;
+	enum status status = space_reserve(s, address_space_reserve_params_get_pages(params),
+	                                   &address);
+
+	if (!status)
+		address_space_reserve_results_set_address(
+			address_space_reserve_results_build(&call->results), address);
+	return status;
+}
+
 static enum status space_call(struct object *o, struct call *call)
 {
 	struct space *s = (struct space *)o;
 	struct address_space_fresh_params_reader fresh = {call->params};
 	struct address_space_resolve_params_reader resolve = {call->params};
+	struct address_space_unreserve_params_reader unreserve = {call->params};
+	struct address_space_commit_params_reader commit = {call->params};
 
 	switch (call->method) {
 	case ADDRESS_SPACE_MAP:
@@ -121,6 +151,14 @@ static enum status space_call(struct object *o, struct call *call)
 		return space_resolve(s, address_space_resolve_params_get_address(resolve));
 	case ADDRESS_SPACE_QUERY:
 		return call_query(s, call);
+	case ADDRESS_SPACE_RESERVE:
+		return call_reserve(s, call);
+	case ADDRESS_SPACE_UNRESERVE:
+		return space_unreserve(s, address_space_unreserve_params_get_address(unreserve));
+	case ADDRESS_SPACE_COMMIT:
+		return space_commit(s, address_space_commit_params_get_address(commit),
+		                    address_space_commit_params_get_pages(commit),
+		                    address_space_commit_params_get_access(commit));
 	default:
 		return STATUS_NO_METHOD;
 	}

@@ -209,25 +209,6 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 	return STATUS_OK;
 }
 
-void thread_become(struct thread *t, const struct thread_start *start)
-{
-	endpoint_thread_end(t);
-	pending_cancel_all(t);
-	this_cpu->registers = NULL;
-	set_start(t, start);
-	reset_fpu(t);
-}
-
-enum status thread_add_module_ring(struct thread *t, struct space *region, uint64_t address)
-{
-	return add_ring(t, RING_MODULE, region, address);
-}
-
-void thread_remove_program_ring(struct thread *t)
-{
-	remove_ring(t, RING_PROGRAM);
-}
-
 static void make_ready(struct thread *t)
 {
 	if (t->suspended) {
@@ -421,6 +402,9 @@ static enum status control_call(struct object *o, struct call *call)
 	case THREAD_CONTROL_INFO:
 		return answer_info(t, call);
 	case THREAD_CONTROL_THREAD:
+		/* Under a module it may be the module that it would be stopped in. */
+		if (t->process->space->module && call->ring == RING_PROGRAM)
+			return call_refuse(call, STATUS_DENIED, "the thread is its libOS's");
 		object_hold(&t->object);
 		thread_control_thread_results_set_thread(
 			thread_control_thread_results_build(&call->results),

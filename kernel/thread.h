@@ -123,10 +123,3 @@ struct domain *thread_domain(const struct thread *t, unsigned ring);
 
 /* Gives a program's thread its ring. */
 enum status thread_add_program_ring(struct thread *t) MUST_CHECK;
-void thread_remove_program_ring(struct thread *t);
-
-/* For Libos.become: a ring in a module region; a new beginning. */
-struct space;
-enum status thread_add_module_ring(struct thread *t, struct space *region,
-                                   uint64_t address) MUST_CHECK;
-void thread_become(struct thread *t, const struct thread_start *start);

@@ -3,7 +3,7 @@
 
 #include "kernel/arch/x86_64/x86.h"
 
-struct deadlines timeout_all;
+struct sorted timeout_all;
 
 void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *))
 {
@@ -11,17 +11,17 @@ void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *
 	if (!timeout_all.random)
 		timeout_all.random = rdtsc() | 1;
 	t->expire = expire;
-	deadlines_set(&timeout_all, &t->deadline, at);
+	sorted_insert(&timeout_all, &t->deadline, at);
 }
 
 void timeout_remove(struct timeout *t)
 {
-	deadlines_clear(&timeout_all, &t->deadline);
+	sorted_remove(&timeout_all, &t->deadline);
 }
 
 void timeout_run(uint64_t now)
 {
-	while (timeout_all.first && timeout_all.first->at <= now) {
+	while (timeout_all.first && timeout_all.first->key <= now) {
 		struct timeout *t = (struct timeout *)timeout_all.first;
 
 		timeout_cancel(t);

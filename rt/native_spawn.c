@@ -222,15 +222,11 @@ static enum status create(struct native *self, uint64_t entry, uint64_t argument
 
 static enum status grant_basics(struct native *self, const struct native_child *child)
 {
-	static const char *const shared[] = { "console", "thread" };
 	enum status status = native_grant(self, child->process, "self", child->process);
 	if (status == STATUS_OK)
 		status = native_grant(self, child->process, "space", child->space);
-	for (size_t i = 0; i < sizeof shared / sizeof shared[0] && status == STATUS_OK; i++) {
-		uint32_t cap = native_find(self, shared[i]);
-		if (cap != 0)
-			status = native_grant(self, child->process, shared[i], cap);
-	}
+	if (status == STATUS_OK && self->console != 0)
+		status = native_grant(self, child->process, "console", self->console);
 	return status;
 }
 

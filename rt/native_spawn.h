@@ -12,9 +12,9 @@
  *     native_wait(self, child.process, &end);
  *     native_forget(self, &child);
  *
- * A child finds in its CapSet what it was granted before it starts, and these,
- * unless the caller lacks them: self (its Process), space (its AddressSpace),
- * console, thread (ThreadControl). */
+ * A child finds in its CapSet what it was granted before it starts, and these:
+ * self (its Process), space (its AddressSpace), console (if the caller has one),
+ * and, from the exokernel, thread (ThreadControl). */
 #pragma once
 
 #include "rt/native.h"

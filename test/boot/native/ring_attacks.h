@@ -99,8 +99,8 @@ any_capability(struct garbage *g)
 	static const struct { const char *name; uint64_t interface; uint16_t methods; } known[] = {
 		{ "console", CONSOLE_ID, 2 },      { "timer", TIMER_ID, 3 },
 		{ "memory", MEMORY_POOL_ID, 2 },   { "power", POWER_ID, 1 },
-		{ "libos", LIBOS_TABLE_ID, 2 },    { "bundle", MEMORY_OBJECT_ID, 5 },
-		{ "space", ADDRESS_SPACE_ID, 7 },  { "self", PROCESS_ID, 7 },
+		{ "libos", LIBOS_TABLE_ID, 2 },    { "bundle", MEMORY_OBJECT_ID, 7 },
+		{ "space", ADDRESS_SPACE_ID, 10 },  { "self", PROCESS_ID, 7 },
 	};
 	uint64_t i = below(g, sizeof known / sizeof known[0]);
 	return (struct known){ native_find(g->self, known[i].name), known[i].interface,
@@ -342,6 +342,7 @@ static uint32_t outside_space(struct garbage *g, struct ring_sqe *e)
 static uint32_t bad_word(struct garbage *g, struct ring_sqe *e)
 {
 	e->op = below(g, 2) ? RING_PARK : RING_WAKE;
+	e->cap = 0;
 	e->word = unmapped(g, 4);
 	e->timeout = below(g, 1000);
 	if (e->word >= (uintptr_t)SCRATCH && e->word < (uintptr_t)SCRATCH_END)
@@ -349,10 +350,21 @@ static uint32_t bad_word(struct garbage *g, struct ring_sqe *e)
 	return MAY(STATUS_FAULT) | MAY(STATUS_INVALID);
 }
 
+/* A ParkSpace that is none. */
+static uint32_t bad_park_space(struct garbage *g, struct ring_sqe *e)
+{
+	e->op = below(g, 2) ? RING_PARK : RING_WAKE;
+	e->cap = below(g, 2) ? dead_id(g) : any_capability(g).cap;
+	e->word = (uintptr_t)SCRATCH + 4 * below(g, 64);
+	e->timeout = below(g, 1000);
+	return e->cap ? MAY(STATUS_NO_CAP) : MAY(STATUS_OK) | MAY(STATUS_AGAIN) | MAY(STATUS_TIMEOUT);
+}
+
 static uint32_t good_park(struct garbage *g, struct ring_sqe *e)
 {
 	bool same = below(g, 2);
 	e->op = RING_PARK;
+	e->cap = 0;
 	e->word = (uintptr_t)SCRATCH + 2 * NATIVE_PAGE + 4 * below(g, 64);
 	e->expected = *(uint32_t *)e->word + !same;
 	e->timeout = below(g, 2000);
@@ -362,6 +374,7 @@ static uint32_t good_park(struct garbage *g, struct ring_sqe *e)
 static uint32_t good_wake(struct garbage *g, struct ring_sqe *e)
 {
 	e->op = RING_WAKE;
+	e->cap = 0;
 	e->word = (uintptr_t)SCRATCH + NATIVE_PAGE + 4 * below(g, 64);
 	return MAY(STATUS_OK);
 }
@@ -399,7 +412,8 @@ static uint32_t (*const with_message[])(struct garbage *, struct ring_sqe *) = {
 
 static uint32_t (*const without_message[])(struct garbage *, struct ring_sqe *) = {
 	unknown_op, no_capability, wrong_interface, wrong_method, bad_params, long_params,
-	bad_results, short_results, too_many_caps, dead_caps, bad_word, good_park, good_wake,
+	bad_results, short_results, too_many_caps, dead_caps, bad_word, bad_park_space, good_park,
+	good_wake,
 	nothing,
 };
 
