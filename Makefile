@@ -192,14 +192,20 @@ $(bundle): $(mkbundle) $(iis) $(manifest) $(initrd)
 
 # -- programs that tests and benchmarks run in the guest ----------------------
 
-guest := -std=gnu17 -O2 -g -static $(warn) -I. -pthread
+guest := -std=gnu17 -O2 -g -static $(warn) -I. -I$(BUILD)/gen -pthread
 boot_native := $(patsubst %.c,$(BUILD)/%,$(filter test/boot/native/%.c,$(product)))
 boot_module := $(patsubst %.c,$(BUILD)/%.mod,$(filter test/boot/modules/%.c,$(product)))
 boot_linux := $(patsubst %.c,$(BUILD)/%,$(filter test/boot/linux/%.c,$(product)))
 bench_guest := $(patsubst %.c,$(BUILD)/%,$(filter bench/guest/%.c,$(product)))
+bench_native := $(BUILD)/bench/native/caps
 
 $(boot_native): $(BUILD)/%: $(BUILD)/obj/native/%.c.o \
                 $(call objects,native,$(rt_native)) $(native_base) iis/iis.ld $(sources)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(call link_bare,iis/iis.ld)
+
+$(bench_native): $(call objects,native,$(filter bench/native/%,$(product)) $(rt_native)) \
+                 $(native_base) iis/iis.ld $(sources)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(call link_bare,iis/iis.ld)
 
@@ -212,8 +218,10 @@ $(BUILD)/test/boot/linux/%_musl: test/boot/linux/%_musl.c Makefile
 	@mkdir -p $(@D)
 	$(call say,MUSL)$(MUSL_CC) $(guest) -MMD -MP $< -o $@
 $(BUILD)/test/boot/linux/% $(BUILD)/bench/guest/%: guest_compile = \
-	$(GUEST_CC) $(guest) -MMD -MP $< -o $@
-$(BUILD)/test/boot/linux/%: test/boot/linux/%.c Makefile
+	$(GUEST_CC) $(guest) -MMD -MP $< $(filter %.o,$^) -o $@
+# One that speaks to the exokernel takes the codec along.
+$(BUILD)/test/boot/linux/inspector_attack: $(call objects,host,core/capnp.c)
+$(BUILD)/test/boot/linux/%: test/boot/linux/%.c Makefile | $(accessors)
 	@mkdir -p $(@D)
 	$(call say,GUEST)$(guest_compile)
 $(BUILD)/bench/guest/%: bench/guest/%.c Makefile
@@ -253,7 +261,7 @@ $(trace_tested): $(BUILD)/test/%: $(BUILD)/obj/test/%.c.o $(BUILD)/test/tested.a
 host-tests: $(host_tests) $(BUILD)/host/capnpc-tess
 fuzzers: $(fuzzers)
 boot-tests: products $(boot_native) $(boot_module) $(boot_linux) $(trace_tested)
-bench-programs: products $(bench_guest)
+bench-programs: products $(bench_guest) $(bench_native)
 
 # -- verbs --------------------------------------------------------------------
 

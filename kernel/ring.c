@@ -395,7 +395,7 @@ static void wait(struct thread *t, unsigned ring, uint32_t least, uint64_t timeo
 	t->wait_count = least;
 	if (timeout_ns < UINT64_MAX / 2)
 		timeout_set(&t->wait_timeout, clock_now() + timeout_ns, wait_expired);
-	endpoint_lend(t);
+	sched_lend(endpoint_call_of(t));
 }
 
 void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns)

@@ -62,6 +62,7 @@ struct thread {
 	struct thread *lender;   /* whose context it has; that one waits */
 	struct thread *borrower; /* who has what it had, */
 	struct pending *lent_for; /* for which call of its own */
+	struct endpoint *serves; /* whose calls it received last, and nobody since */
 	uint8_t boost;           /* the highest priority of those who wait for it */
 	struct sched_context first; /* its own until another is bound */
 
