@@ -1,6 +1,7 @@
 @0xcf85467f5ec15c1b;
 # Library OSes: the table of them, and the making of processes under one.
 
+using Ledger = import "ledger.capnp";
 using Memory = import "memory.capnp";
 using Space = import "space.capnp";
 using Process = import "process.capnp";
@@ -9,10 +10,10 @@ using AnyCapability = import "any.capnp".AnyCapability;
 interface LibosTable {
   load @0 (id :Text, image :Memory.MemoryObject, size :UInt64, pages :UInt64,
            timeoutNs :UInt64, isolated :Bool, capabilities :List(NamedCapability),
-           pids :UInt32, liboses :UInt32) -> (libos :Libos);
+           pids :UInt32, liboses :UInt32, ledger :Ledger.Ledger) -> (libos :Libos);
   # Registers a libOS. `image`: its module, an ELF of `size` bytes; null: an
-  # empty module. `pages`: its ledger's limit, taken from the caller's (0: all
-  # but a little). If none of its processes has started after `timeoutNs` (an
+  # empty module. `pages`: its ledger's limit, taken from `ledger` or, without
+  # one, from the caller's own (0: all but a little). If none of its processes has started after `timeoutNs` (an
   # hour, if that is more) it is unloaded, and all of it comes back. `isolated`:
   # it gets a process table of its own, else it shares the real one.
   # `capabilities`: copied into its domain as by Libos.grant; as many as fit
@@ -23,6 +24,7 @@ interface LibosTable {
   # libOSes it may load itself, taken from the caller's libOS likewise, one more
   # than which this takes. All come back with its end.
   #
+  # DENIED: the caller is isolated, and this would not be.
   # EXISTS: the id is taken, or one name is given twice. INVALID: an id that is
   # empty, longer than 31 or not of letters, digits and `-`. BAD_MESSAGE: no
   # module. NO_MEMORY: `pages` are not there, or too few. NO_SLOT: the caller's

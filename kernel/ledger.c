@@ -207,3 +207,10 @@ const struct object_type ledger_type = {
 	.call = ledger_call,
 	.destroy = ledger_destroy,
 };
+
+struct ledger *ledger_that_came(const struct call *call, uint32_t index)
+{
+	struct object *o = call_cap(call, index, &ledger_type);
+
+	return o ? ((struct ledger_object *)o)->ledger : NULL;
+}

@@ -16,3 +16,6 @@ extern const struct object_type ledger_type;
 /* A capability to a ledger that somebody else closes (a domain's own), charged
  * to it. NULL: it cannot pay. */
 struct object *ledger_object_create(struct ledger *ledger);
+
+/* The ledger that params' pointer names; NULL: that is no Ledger. */
+struct ledger *ledger_that_came(const struct call *call, uint32_t index);

@@ -9,6 +9,7 @@
 #include "kernel/domain.h"
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/image.h"
+#include "kernel/ledger.h"
 #include "kernel/log.h"
 #include "kernel/messages.h"
 #include "kernel/panic.h"
@@ -325,9 +326,20 @@ static enum status find_image(struct call *call, struct libos_table_load_params_
 	return *image ? STATUS_OK : STATUS_NO_CAP;
 }
 
-static uint64_t bytes_for(const struct domain *d, uint64_t pages)
+/* Who pays: the ledger that came along, or the caller's own. NULL: what came is
+ * none. */
+static struct ledger *find_payer(struct call *call, struct libos_table_load_params_reader p)
 {
-	uint64_t room = ledger_room(d->ledger);
+	uint32_t index;
+
+	if (!libos_table_load_params_has_ledger(p))
+		return call->domain->ledger;
+	return libos_table_load_params_get_ledger(p, &index) ? NULL : ledger_that_came(call, index);
+}
+
+static uint64_t bytes_for(const struct ledger *payer, uint64_t pages)
+{
+	uint64_t room = ledger_room(payer);
 
 	if (pages == 0)
 		return room > LEDGER_SLACK ? room - LEDGER_SLACK : 0;
@@ -345,17 +357,22 @@ static enum status read_request(struct call *call, struct libos_table_load_param
                                 struct libos_request *r)
 {
 	struct libos *loader = call->thread->process->libos;
+	struct ledger *payer = find_payer(call, params);
 	struct capnp_text id;
 	enum status status = libos_table_load_params_get_id(params, &id);
 	bool isolated = libos_table_load_params_get_isolated(params);
 
+	if (!status && !payer)
+		status = STATUS_NO_CAP;
+	if (!status && loader->isolated && !isolated)
+		status = call_refuse(call, STATUS_DENIED, "what it loads is isolated, too");
 	if (status)
 		return status;
 	*r = (struct libos_request){
 		.id = id.bytes,
 		.id_length = id.length,
-		.ledger = call->domain->ledger,
-		.bytes = bytes_for(call->domain, libos_table_load_params_get_pages(params)),
+		.ledger = payer,
+		.bytes = bytes_for(payer, libos_table_load_params_get_pages(params)),
 		.loader = loader,
 		.pids = pids_for(loader, libos_table_load_params_get_pids(params), isolated),
 		.loads = libos_table_load_params_get_liboses(params),

@@ -6,6 +6,7 @@
 
 #include "abi/spawner.capnp.h"
 #include "kernel/domain.h"
+#include "kernel/ledger.h"
 #include "kernel/libos.h"
 #include "kernel/process.h"
 
@@ -15,6 +16,17 @@ struct request {
 	uint32_t pid;
 	struct ledger *payer;
 };
+
+/* The ledger that came along, or the caller's own. NULL: what came is none. */
+static struct ledger *find_payer(struct call *call, struct process_spawner_create_params_reader p)
+{
+	uint32_t index;
+
+	if (!process_spawner_create_params_has_ledger(p))
+		return call->domain->ledger;
+	return process_spawner_create_params_get_ledger(p, &index) ? NULL :
+	                                                             ledger_that_came(call, index);
+}
 
 static enum status read_request(struct call *call, struct request *r)
 {
@@ -28,9 +40,9 @@ static enum status read_request(struct call *call, struct request *r)
 		.start = thread_read_start(start),
 		.bytes = process_spawner_create_params_get_bytes(params),
 		.pid = process_spawner_create_params_get_pid(params),
-		.payer = call->domain->ledger,
+		.payer = find_payer(call, params),
 	};
-	return STATUS_OK;
+	return r->payer ? STATUS_OK : STATUS_NO_CAP;
 }
 
 /* Takes over the reference on `domain`. */

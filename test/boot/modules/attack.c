@@ -6,8 +6,11 @@
 #include "test/boot/modules/attack.h"
 
 #include "abi/capset.h"
+#include "abi/libos.capnp.h"
 #include "abi/memory.capnp.h"
+#include "abi/process.capnp.h"
 #include "abi/space.capnp.h"
+#include "abi/spawner.capnp.h"
 #include "rt/module_string.h"
 #include "rt/ring.h"
 #include "test/boot/modules/attack_code.h"
@@ -121,6 +124,7 @@ void module_trap(struct trap *trap)
 }
 
 #include "test/boot/modules/attack_programs.h"
+#include "test/boot/modules/attack_asks.h"
 
 /* --- deeds ------------------------------------------------------------------- */
 

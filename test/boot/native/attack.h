@@ -143,6 +143,8 @@ static inline uint32_t judge_load(struct judge *j, const char *id)
 	             judge_load_sized(j, id, j->image, j->image_size, JUDGE_PAGES, false, &libos));
 	CHECK_STATUS(&j->check, STATUS_OK, judge_grant(j, libos, "memory", j->memory));
 	CHECK_STATUS(&j->check, STATUS_OK, judge_grant(j, libos, "timer", j->timer));
+	CHECK_STATUS(&j->check, STATUS_OK,
+	             judge_grant(j, libos, "spawner", native_find(j->self, "spawner")));
 	return libos;
 }
 

@@ -1,9 +1,10 @@
 /* libos_life.c: how libOSes come, are moved to, and go: what is named at load,
  * the second stage, the timer, the shares of PIDs and of places in the table; and
  * that all of it comes back. */
+#include "test/boot/native/ledger.h"
 #include "test/boot/native/stages.h"
 
-enum { STAGE_LOOKS = 1, STAGE_LOADS, STAGE_WAITS, STAGE_STAYS };
+enum { STAGE_LOOKS = 1, STAGE_LOADS, STAGE_WAITS, STAGE_STAYS, STAGE_BREAKS_OUT };
 
 /* -- stages ----------------------------------------------------------------------- */
 
@@ -38,6 +39,18 @@ static int stage_loads(void)
 	return 0;
 }
 
+/* Isolated: what it loads cannot be less so. */
+static int stage_breaks_out(void)
+{
+	struct load l = { .id = "outside", .pages = 32, .timeout = 300000000 };
+	uint32_t libos;
+	BOARD->status[0] = load_by(self, &l, &libos);
+	l.isolated = true;
+	BOARD->status[1] = load_by(self, &l, &libos);
+	BOARD->done = 1;
+	return 0;
+}
+
 static int stage_waits(void)
 {
 	BOARD->done = 1;
@@ -53,6 +66,8 @@ static int stage(struct native *me)
 		return stage_looks();
 	case STAGE_LOADS:
 		return stage_loads();
+	case STAGE_BREAKS_OUT:
+		return stage_breaks_out();
 	default:
 		return stage_waits();
 	}
@@ -96,6 +111,28 @@ static void capabilities_are_named(void)
 	CHECK(&check, row_of("named").count == 1);
 }
 
+/* The ledger that is sent along pays, and no other. */
+static void another_ledger_pays(void)
+{
+	struct load l = { .id = "paid", .pages = 64 };
+	struct account account = { 0 };
+	uint32_t libos = 0;
+	OK(ledger_child(native_find(self, "ledger"), 100 * NATIVE_PAGE, &l.ledger));
+	uint64_t before = available();
+	OK(load_by(self, &l, &libos));
+	CHECK(&check, available() == before);
+	OK(native_account(l.ledger, &account));
+	CHECK(&check, account.used > 64 * NATIVE_PAGE);
+	drop_libos(libos, "paid");
+	OK(native_account(l.ledger, &account));
+	CHECK(&check, account.used == 0);
+	l.pages = 100;
+	REFUSED(NO_MEMORY, load_by(self, &l, &libos));
+	release(l.ledger);
+	l.ledger = native_find(self, "timer");
+	REFUSED(NO_CAP, load_by(self, &l, &libos));
+}
+
 /* -- the second stage ----------------------------------------------------------------- */
 
 static void a_process_moves(void)
@@ -137,6 +174,46 @@ static void an_isolated_one_begins_with_pid_1(void)
 	CHECK(&check, BOARD->number[0] == 1);
 	CHECK(&check, BOARD->number[2] == 5); /* no `modules` */
 	until_gone("alone");
+	release(libos);
+}
+
+static void isolation_is_inherited(void)
+{
+	struct load l = { .id = "alone", .isolated = true, .pages = 256, .liboses = 2, .count = 1,
+		          .names = { "libos-table" }, .caps = { native_find(self, "libos") } };
+	board_clear();
+	uint32_t libos = stage_under(&l, STAGE_BREAKS_OUT);
+	until_set(&BOARD->done);
+	CHECK(&check, BOARD->status[0] == STATUS_DENIED);
+	CHECK(&check, BOARD->status[1] == STATUS_OK);
+	until_gone("alone");
+	until_gone("outside");
+	release(libos);
+}
+
+/* The first is 1 or there is none; then they count from there, beside ours. */
+static void pids_begin_at_1(void)
+{
+	struct load l = { .id = "alone", .isolated = true, .pages = 256 };
+	struct native_child first, second, third;
+	uint32_t libos = 0;
+	OK(load_by(self, &l, &libos));
+	REFUSED(INVALID, spawn_under(libos, 0, 0x400000, &first));
+	REFUSED(INVALID, spawn_under(libos, 2, 0x400000, &first));
+	REFUSED(INVALID, spawn_under(libos, UINT32_MAX, 0x400000, &first));
+	OK(spawn_under(libos, 1, 0x400000, &first));
+	CHECK(&check, first.pid == 1);
+	REFUSED(EXISTS, spawn_under(libos, 1, 0x400000, &second));
+	OK(spawn_under(libos, 0, 0x400000, &second));
+	CHECK(&check, second.pid == 2);
+	OK(spawn_under(libos, 511, 0x400000, &third));
+	native_forget(self, &third);
+	REFUSED(EXISTS, spawn_under(libos, 512, 0x400000, &third));
+	OK(native_kill(self, first.process, 0));
+	OK(native_kill(self, second.process, 0));
+	CHECK(&check, !row_of("alone").found);
+	native_forget(self, &first);
+	native_forget(self, &second);
 	release(libos);
 }
 
@@ -377,7 +454,7 @@ static void places_in_the_table_are_shared_out(void)
 int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
-		capabilities_are_named, a_process_moves, an_isolated_one_begins_with_pid_1,
+		capabilities_are_named, another_ledger_pays, a_process_moves, an_isolated_one_begins_with_pid_1, isolation_is_inherited, pids_begin_at_1,
 		moves_are_refused, shortages_are_survived, the_timer_waits_for_a_start,
 		the_timer_ends_what_holds_itself, the_last_one_takes_all_along, pids_are_shared_out,
 		places_in_the_table_are_shared_out,

@@ -5,6 +5,7 @@
 
 #include "core/bundle.h"
 #include "lib/cpio/cpio.h"
+#include "test/boot/native/ledger.h"
 
 #define BUNDLE_AT ((uint8_t *)0x100000000)
 
@@ -42,10 +43,13 @@ static int child_waits(struct native *me)
 	return 1;
 }
 
-/* Its CapSet: what the library grants, and what the parent said. */
+/* Its CapSet: what the exokernel puts in, what the library grants, and what the
+ * parent said. */
 static int child_counts_caps(struct native *me)
 {
-	static const char *const names[] = { "self", "space", "console", "thread", "clock" };
+	static const char *const names[] = {
+		"inspector", "self", "space", "console", "thread", "clock",
+	};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (native_find(me, names[i]) == 0)
 			return -(int)i;
@@ -120,7 +124,7 @@ static void grants_are_seen(void)
 	struct native_child child = spawned(child_counts_caps, 0);
 	OK(native_grant(self, child.process, "clock", native_find(self, "timer")));
 	OK(native_start(self, child.thread));
-	ended(&child, END_REASON_EXITED, 5);
+	ended(&child, END_REASON_EXITED, 6);
 }
 
 static void grants_are_refused(void)
@@ -133,7 +137,7 @@ static void grants_are_refused(void)
 	                              "a-name-of-forty-bytes-is-one-too-long-by", timer));
 	REFUSED(NO_CAP, native_grant(self, child.process, "nothing", 0));
 	REFUSED(NO_CAP, native_grant(self, child.process, "nothing", 0xffffff));
-	for (unsigned i = 4; i < CAPSET_MAX; i++) {
+	for (unsigned i = 5; i < CAPSET_MAX; i++) {
 		char name[] = { 'n', (char)('0' + i / 10), (char)('0' + i % 10), '\0' };
 		OK(native_grant(self, child.process, name, timer));
 	}
@@ -206,6 +210,30 @@ static void every_shortage_is_survived(void)
 		if (status == STATUS_OK)
 			native_forget(self, &child);
 	}
+}
+
+/* The ledger that is sent along pays, and no other. */
+static void another_ledger_pays(void)
+{
+	struct request r = { .entry = 0x400000, .stack = 0x500000, .bytes = NATIVE_CHILD_BYTES };
+	struct native_child child;
+	OK(ledger_child(native_find(self, "ledger"), 2 * NATIVE_CHILD_BYTES, &r.ledger));
+	uint64_t before = available();
+	OK(create_raw(&r, &child));
+	struct account account = { 0 };
+	OK(native_account(r.ledger, &account));
+	CHECK(&check, account.used >= NATIVE_CHILD_BYTES);
+	CHECK(&check, available() == before);
+	native_forget(self, &child);
+	OK(native_account(r.ledger, &account));
+	CHECK(&check, account.used == 0);
+	r.bytes = 2 * NATIVE_CHILD_BYTES;
+	REFUSED(NO_MEMORY, create_raw(&r, &child));
+	release(r.ledger);
+	r.bytes = NATIVE_CHILD_BYTES;
+	REFUSED(NO_CAP, create_raw(&r, &child));
+	r.ledger = native_find(self, "timer"); /* no ledger */
+	REFUSED(NO_CAP, create_raw(&r, &child));
 }
 
 static void one_that_never_starts_ends(void)
@@ -370,7 +398,7 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		a_child_runs, it_has_the_data_as_it_was, it_ends_by_a_fault, it_is_killed,
 		grants_are_seen, grants_are_refused, starts_are_refused, processes_are_refused,
-		every_shortage_is_survived, one_that_never_starts_ends, children_spend_their_own,
+		every_shortage_is_survived, another_ledger_pays, one_that_never_starts_ends, children_spend_their_own,
 		litter_is_collected, a_handle_only_watches, another_program_runs,
 		threads_share_a_program, many_threads_one_after_the_other, threads_are_refused,
 	};

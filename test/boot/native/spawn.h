@@ -86,7 +86,7 @@ static inline uint32_t handle_of(uint32_t process)
 
 struct request {
 	uint64_t entry, stack, fs_base, bytes;
-	uint32_t pid;
+	uint32_t pid, ledger;
 };
 
 /* ProcessSpawner.create; the process has nothing in it. */
@@ -104,6 +104,8 @@ MUST_CHECK static inline enum status create_raw(const struct request *r,
 	thread_start_set_fs_base(start, r->fs_base);
 	process_spawner_create_params_set_bytes(params, r->bytes);
 	process_spawner_create_params_set_pid(params, r->pid);
+	if (r->ledger != 0)
+		process_spawner_create_params_set_ledger(params, native_attach(&call, r->ledger));
 	enum status status = native_send(&call);
 	struct process_spawner_create_results_reader results;
 	if (status == STATUS_OK)

@@ -30,7 +30,7 @@ struct load {
 	uint32_t image;
 	uint64_t size, pages, timeout;
 	bool isolated;
-	uint32_t pids, liboses;
+	uint32_t pids, liboses, ledger;
 	unsigned count;
 	const char *names[RING_CAPS];
 	uint32_t caps[RING_CAPS];
@@ -53,6 +53,8 @@ MUST_CHECK static inline enum status load_by(struct native *me, const struct loa
 	libos_table_load_params_set_isolated(params, l->isolated);
 	libos_table_load_params_set_pids(params, l->pids);
 	libos_table_load_params_set_liboses(params, l->liboses);
+	if (l->ledger != 0)
+		libos_table_load_params_set_ledger(params, native_attach(&call, l->ledger));
 	if (l->count > 0) {
 		struct capnp_list_builder list =
 		        libos_table_load_params_init_capabilities(params, l->count);
@@ -151,7 +153,12 @@ MUST_CHECK static inline enum status spawn_under(uint32_t libos, uint32_t pid, u
 	thread_start_set_stack(start, 0x500000);
 	libos_spawn_params_set_pid(params, pid);
 	enum status status = native_send(&call);
-	*child = (struct native_child){ call.caps[0], call.caps[1], call.caps[2], 0 };
+	struct libos_spawn_results_reader results;
+	if (status == STATUS_OK)
+		status = libos_spawn_results_read(call.results, call.results_size, &results);
+	if (status == STATUS_OK)
+		*child = (struct native_child){ call.caps[0], call.caps[1], call.caps[2],
+			libos_spawn_results_get_pid(results) };
 	return status;
 }
 
