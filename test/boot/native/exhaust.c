@@ -211,6 +211,7 @@ static uint32_t load(uint64_t pages)
 	struct libos_table_load_params_builder params = libos_table_load_params_build(&call.params);
 	libos_table_load_params_set_id(params, capnp_text_from("greedy"));
 	libos_table_load_params_set_pages(params, pages);
+	libos_table_load_params_set_pids(params, DOMAINS + 1);
 	libos_table_load_params_set_timeout_ns(params, UINT64_MAX);
 	OK(native_send(&call));
 	OK(libos_table_load_results_read(call.results, call.results_size, &results));
