@@ -11,6 +11,7 @@
 #include "kernel/messages.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
+#include "kernel/trace.h"
 
 /* -- its domain -------------------------------------------------------------------- */
 
@@ -280,6 +281,7 @@ static enum status call_become(struct libos *l, struct call *call)
 	if (status)
 		return status;
 	log_line("PID %u: from libOS %s to %s", m.from->pid, old->id, l->id);
+	trace_unanswered(call->thread);
 	if (!l->used)
 		grant_own(l, successor);
 	l->used = true;
