@@ -46,6 +46,8 @@ rt := $(filter-out rt/native_% rt/module_%,$(filter rt/%.c rt/%.S,$(product)))
 rt_native := $(rt) $(filter rt/native_%,$(product))
 rt_module := $(rt) $(filter rt/module_%,$(product))
 plugin := $(filter tools/capnpc/%.c,$(product)) core/capnp.c
+trace_mains := tools/trace/show.c tools/trace/replay.c
+trace := $(filter-out $(trace_mains),$(filter tools/trace/%.c,$(product))) core/capnp.c core/elf.c
 
 # -- flavours -----------------------------------------------------------------
 
@@ -92,11 +94,12 @@ bundle := $(BUILD)/bundle-linux.img
 mkbundle := $(BUILD)/host/mkbundle
 mkinitrd := $(BUILD)/host/mkinitrd
 check := $(BUILD)/host/manifest-check
+trace_tools := $(BUILD)/host/trace-show $(BUILD)/host/trace-replay
 busybox := build/deb/busybox-static/bin/busybox
 
 .PHONY: all products setup run test debug bench fuzz clean help
 all: products
-products: $(kernel) $(bundle) doc/linux-syscalls.md
+products: $(kernel) $(bundle) $(trace_tools) doc/linux-syscalls.md
 
 # A page of the book that is made from the table it is about.
 doc/linux-syscalls.md: os/linux/syscalls.def tools/syscalls.sh
@@ -127,7 +130,8 @@ $(accessors): $(BUILD)/host/capnpc-tess $(schemas) $(sources)
 $(mkinitrd): $(call objects,host,tools/mkinitrd.c)
 $(mkbundle): $(call objects,host,tools/mkbundle.c core/bundle.c core/capnp.c)
 $(check): $(call objects,host,tools/manifest/manifest-check.c core/manifest.c core/capnp.c)
-$(mkinitrd) $(mkbundle) $(check):
+$(trace_tools): $(BUILD)/host/trace-%: $(call objects,host,tools/trace/%.c $(trace))
+$(mkinitrd) $(mkbundle) $(check) $(trace_tools):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $^ -o $@
 
@@ -188,14 +192,20 @@ $(bundle): $(mkbundle) $(iis) $(manifest) $(initrd)
 
 # -- programs that tests and benchmarks run in the guest ----------------------
 
-guest := -std=gnu17 -O2 -g -static $(warn) -I. -pthread
+guest := -std=gnu17 -O2 -g -static $(warn) -I. -I$(BUILD)/gen -pthread
 boot_native := $(patsubst %.c,$(BUILD)/%,$(filter test/boot/native/%.c,$(product)))
 boot_module := $(patsubst %.c,$(BUILD)/%.mod,$(filter test/boot/modules/%.c,$(product)))
 boot_linux := $(patsubst %.c,$(BUILD)/%,$(filter test/boot/linux/%.c,$(product)))
 bench_guest := $(patsubst %.c,$(BUILD)/%,$(filter bench/guest/%.c,$(product)))
+bench_native := $(BUILD)/bench/native/caps
 
 $(boot_native): $(BUILD)/%: $(BUILD)/obj/native/%.c.o \
                 $(call objects,native,$(rt_native)) $(native_base) iis/iis.ld $(sources)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(call link_bare,iis/iis.ld)
+
+$(bench_native): $(call objects,native,$(filter bench/native/%,$(product)) $(rt_native)) \
+                 $(native_base) iis/iis.ld $(sources)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(call link_bare,iis/iis.ld)
 
@@ -208,8 +218,10 @@ $(BUILD)/test/boot/linux/%_musl: test/boot/linux/%_musl.c Makefile
 	@mkdir -p $(@D)
 	$(call say,MUSL)$(MUSL_CC) $(guest) -MMD -MP $< -o $@
 $(BUILD)/test/boot/linux/% $(BUILD)/bench/guest/%: guest_compile = \
-	$(GUEST_CC) $(guest) -MMD -MP $< -o $@
-$(BUILD)/test/boot/linux/%: test/boot/linux/%.c Makefile
+	$(GUEST_CC) $(guest) -MMD -MP $< $(filter %.o,$^) -o $@
+# One that speaks to the exokernel takes the codec along.
+$(BUILD)/test/boot/linux/inspector_attack: $(call objects,host,core/capnp.c)
+$(BUILD)/test/boot/linux/%: test/boot/linux/%.c Makefile | $(accessors)
 	@mkdir -p $(@D)
 	$(call say,GUEST)$(guest_compile)
 $(BUILD)/bench/guest/%: bench/guest/%.c Makefile
@@ -220,9 +232,10 @@ $(BUILD)/bench/guest/%: bench/guest/%.c Makefile
 
 host_tests := $(patsubst %.c,$(BUILD)/test/%, \
                 $(filter core/%_test.c lib/%_test.c os/%_test.c tools/%_test.c test/sim/%_test.c,$(found)))
-fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c lib/%_fuzz.c,$(found)))
+fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c lib/%_fuzz.c tools/%_fuzz.c,$(found)))
+trace_tested := $(BUILD)/test/tools/trace/show $(BUILD)/test/tools/trace/replay
 tested := $(core) $(lib) $(filter tools/capnpc/%.c test/sim/%.c,$(product)) $(filter lib/%_host.c,$(found))
-tested := $(filter-out %/main.c,$(tested))
+tested := $(filter-out %/main.c,$(tested)) $(filter tools/trace/%,$(trace))
 
 # An archive: what a test includes as source is then not taken twice.
 $(BUILD)/test/tested.a: $(call objects,test,$(tested)) $(sources)
@@ -239,11 +252,16 @@ $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.c.o $(BUILD)/fuzz/tested.a
 	@mkdir -p $(@D)
 	$(call say,LINK)$(FUZZ_CC) $(flags_fuzz) -fsanitize=fuzzer $^ -o $@
 
+# The trace's tools as boot tests use them: with sanitizers.
+$(trace_tested): $(BUILD)/test/%: $(BUILD)/obj/test/%.c.o $(BUILD)/test/tested.a
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(flags_test) $^ -o $@
+
 .PHONY: host-tests fuzzers boot-tests bench-programs
 host-tests: $(host_tests) $(BUILD)/host/capnpc-tess
 fuzzers: $(fuzzers)
-boot-tests: products $(boot_native) $(boot_module) $(boot_linux)
-bench-programs: products $(bench_guest)
+boot-tests: products $(boot_native) $(boot_module) $(boot_linux) $(trace_tested)
+bench-programs: products $(bench_guest) $(bench_native)
 
 # -- verbs --------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ interface ProcessSpawner {
       -> (process :Process.Process, space :Space.AddressSpace, thread :Process.Thread,
           pid :UInt32);
   # A process under the caller's libOS, which must have an empty module (else
-  # DENIED): with an empty address space, a domain of its own that holds ThreadControl only,
+  # DENIED): with an empty address space, a domain of its own that holds ThreadControl
+  # and an Inspector,
   # a ledger of `bytes` that pays for all of it, and one thread, not started yet.
   # The bytes come from `ledger`, or, without one, from the caller's own; they
   # are back when all of it is gone.

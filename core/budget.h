@@ -6,7 +6,8 @@
  *   - in any eight cells in a row no more than the budget is used, and therefore
  *     in no time as long as seven eighths of a period;
  *   - over a long time the rate is never above budget / period;
- *   - whoever always wants gets all of it: nothing is lost by stopping early.
+ *   - whoever always wants gets all of it: nothing is lost by stopping early. It
+ *     comes in as many pieces as it was used in: at most one a cell.
  * All that but for what is used past the end of the budget: before anybody notices,
  * and in a pause that is not made because it would be shorter than budget_least.
  * That is counted: it comes off what the next cells have.

@@ -210,6 +210,16 @@ static const char *check_all(const char *(*check)(struct account *))
 	return wrong;
 }
 
+static const char *check_numbers(void)
+{
+	uint32_t listed = 0;
+
+	for (uint32_t n = free_head; n != ACCOUNT_NUMBERS; n = (uint32_t)(*place_of(n) >> 1))
+		if (account_at((uint16_t)n) || ++listed > fresh_number)
+			return "the list of free numbers of ledgers is broken";
+	return listed + count == fresh_number ? NULL : "a number of a ledger is lost";
+}
+
 static const char *forget(struct account *a)
 {
 	a->seen = 0;
@@ -220,6 +230,8 @@ const char *account_check(void)
 {
 	const char *wrong = frames_check(&kmem_frames);
 
+	if (!wrong)
+		wrong = check_numbers();
 	if (wrong)
 		return wrong;
 	check_all(forget);

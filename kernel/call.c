@@ -9,6 +9,7 @@
 #include "kernel/reach.h"
 #include "kernel/revoker.h"
 #include "kernel/ring.h"
+#include "kernel/trace.h"
 #include "kernel/transfer.h"
 
 /* No answer is longer than a message, however large the buffer is. */
@@ -25,6 +26,8 @@ static enum status read_params(struct call *call, const struct ring_sqe *sqe)
 	if (sqe->params_size > RING_MESSAGE_MAX)
 		return STATUS_INVALID;
 	status = reach_in(call->thread, call->ring, message, sqe->params, sqe->params_size);
+	if (!status)
+		trace_params(message, sqe->params_size);
 	if (!status)
 		status = reach_probe(call->thread, call->ring, sqe->results, results_room(sqe));
 	if (status)

@@ -83,14 +83,15 @@ static void dequeue_call(struct pending *c, bool undo)
 /* A queued call ends without having been received. */
 static void refuse_call(struct pending *c, enum status status)
 {
+	sched_give_back(c);
 	dequeue_call(c, true);
 	pending_answer(c, status, NULL, 0);
 }
 
 void endpoint_cancel_call(struct pending *c)
 {
+	sched_give_back(c);
 	if (c->call.server) {
-		sched_give_back(c);
 		c->call.server->served[c->call.slot].call = NULL;
 	} else {
 		dequeue_call(c, true);
@@ -135,14 +136,26 @@ static void fail_receive(struct pending *r, enum status status)
 	complete_receive(r, &cqe);
 }
 
+static void forget_server(struct endpoint *e)
+{
+	struct thread *t = e->server;
+
+	e->server = NULL;
+	if (!t)
+		return;
+	if (t->serves == e)
+		t->serves = NULL;
+	object_drop(&t->object);
+}
+
 static void note_server(struct endpoint *e, struct thread *t)
 {
-	if (e->server == t)
+	if (e->server == t && t->serves == e)
 		return;
 	object_hold(&t->object);
-	if (e->server)
-		object_drop(&e->server->object);
+	forget_server(e);
 	e->server = t;
+	t->serves = e;
 }
 
 static uint64_t token_of(const struct thread *t, unsigned slot)
@@ -473,13 +486,13 @@ enum status endpoint_serve(struct thread *t, unsigned ring, const struct ring_sq
 
 /* -- lives and deaths -------------------------------------------------------------------- */
 
-void endpoint_lend(struct thread *t)
+struct pending *endpoint_call_of(const struct thread *t)
 {
-	for (struct pending *p = t->pending; p; p = p->next_in_thread)
-		if (p->cancel == endpoint_cancel_call) {
-			sched_lend(p);
-			return;
-		}
+	struct pending *p = t->pending;
+
+	while (p && p->cancel != endpoint_cancel_call)
+		p = p->next_in_thread;
+	return p;
 }
 
 void endpoint_thread_end(struct thread *t)
@@ -549,9 +562,7 @@ static void endpoint_destroy(struct object *o)
 		e->gone = f->next_gone;
 		facet_free(f);
 	}
-	if (e->server)
-		object_drop(&e->server->object);
-	e->server = NULL;
+	forget_server(e);
 	e->facets--;
 	free_if_unused(e);
 }

@@ -50,8 +50,8 @@ enum status endpoint_serve(struct thread *t, unsigned ring, const struct ring_sq
 void endpoint_cancel_call(struct pending *c);
 void endpoint_cancel_receive(struct pending *r);
 
-/* The thread is about to wait. */
-void endpoint_lend(struct thread *t);
+/* The first of the thread's calls that is still to be answered; NULL: there is none. */
+struct pending *endpoint_call_of(const struct thread *t);
 
 /* The thread ends: who waits for its answer waits no longer. */
 void endpoint_thread_end(struct thread *t);

@@ -16,6 +16,7 @@
 #include "kernel/ring.h"
 #include "kernel/sched.h"
 #include "kernel/string.h"
+#include "kernel/trace.h"
 
 enum { AREA = offsetof(struct ring, area), PARAMS_MOST = 512 };
 
@@ -367,7 +368,7 @@ bool fast_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 	uint32_t tail, count, used;
 	bool may_wait;
 
-	if (!r->page || t->dying || t->interrupted || t->suspended || this_cpu->reschedule)
+	if (trace_on || !r->page || t->dying || t->interrupted || t->suspended || this_cpu->reschedule)
 		return false;
 	tail = __atomic_load_n(&r->page->sq_tail, __ATOMIC_ACQUIRE);
 	count = tail - r->sq_head;

@@ -13,6 +13,8 @@
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/console.h"
 #include "kernel/domain.h"
+#include "kernel/entropy.h"
+#include "kernel/inspector.h"
 #include "kernel/ledger.h"
 #include "kernel/image.h"
 #include "kernel/libos.h"
@@ -26,6 +28,7 @@
 #include "kernel/spawner.h"
 #include "kernel/string.h"
 #include "kernel/timer.h"
+#include "kernel/trace.h"
 
 /* Bytes of RAM that were not the bundle's, before anything was taken. */
 static uint64_t memory_at_start;
@@ -60,6 +63,8 @@ static struct libos *register_none(void)
 	grant(none, "power", power_object());
 	grant(none, "scheduling", sched_control_object());
 	grant(none, "libos", libos_table_object());
+	grant(none, "entropy", entropy_object());
+	grant(none, "inspector", inspector_object());
 	grant(none, "spawner", spawner_object());
 	grant(none, "thread", thread_control_object());
 	object_hold(message_buffer_object(none->messages));
@@ -122,8 +127,10 @@ static void other_cpu(unsigned index)
 static void first_cpu_main(void)
 {
 	clock_init();
+	entropy_init();
 	uart_init();
 	uart_enable_rx_interrupt();
+	trace_init();
 	kernel_lock();
 	start_iis();
 	kernel_unlock();

@@ -4,6 +4,7 @@
 #include "abi/power.capnp.h"
 #include "kernel/arch/x86_64/power.h"
 #include "kernel/panic.h"
+#include "kernel/trace.h"
 
 static enum status power_call(struct object *o, struct call *call)
 {
@@ -12,6 +13,7 @@ static enum status power_call(struct object *o, struct call *call)
 	(void)o;
 	if (call->method != POWER_OFF)
 		return STATUS_NO_METHOD;
+	trace_unanswered(call->thread);
 	power_off(power_off_params_get_status(params));
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/arch/x86_64/power.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/inspector.h"
 #include "kernel/libos.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
@@ -132,10 +133,13 @@ enum status process_use_domain(struct process *p, struct domain *d)
 	return STATUS_OK;
 }
 
-/* What every program may do without being granted it. */
+/* What every program may do without being granted it: see to its own thread, and
+ * look at what its libOS holds, whatever that thinks of it. */
 static enum status grant_basics(struct domain *d)
 {
-	return domain_grant(d, "thread", 6, thread_control_object());
+	enum status status = domain_grant(d, "thread", 6, thread_control_object());
+
+	return status ? status : domain_grant(d, "inspector", 9, inspector_object());
 }
 
 enum status process_need_domain(struct process *p)

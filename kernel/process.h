@@ -16,7 +16,7 @@
 struct libos;
 struct process;
 
-enum { PID_COUNT = 4096, PID_COUNT_ISOLATED = 512 };
+enum { PID_COUNT = 32768, PID_COUNT_ISOLATED = 512 };
 
 struct pid_table {
 	struct process **slots; /* by PID; slot 0 is unused */
@@ -36,6 +36,7 @@ struct process {
 	struct libos *pid_payer; /* whose share its PID is from; NULL: own table */
 	uint32_t pid;
 	uint32_t thread_count;
+	uint32_t threads_made;
 	uint32_t ring_hint; /* all places for rings below this one are taken */
 	bool started;
 	struct process *maker;     /* who answers for it; NULL: nobody, or its libOS */

@@ -15,6 +15,7 @@
 #include "kernel/reach.h"
 #include "kernel/revoker.h"
 #include "kernel/sched.h"
+#include "kernel/trace.h"
 
 /* Completions that the thread has not consumed; more than the queue holds when
  * it has written nonsense to cq_head. */
@@ -50,6 +51,7 @@ enum status ring_post(struct thread *t, unsigned ring, const struct ring_cqe *cq
 {
 	if (!t->rings[ring].page || !has_place(&t->rings[ring]))
 		return STATUS_BUSY;
+	trace_posted(t, ring, cqe);
 	post(t, ring, cqe);
 	return STATUS_OK;
 }
@@ -58,6 +60,7 @@ void ring_post_answer(struct thread *t, unsigned ring, uint32_t sq, const struct
 {
 	struct thread_ring *r = &t->rings[ring];
 
+	trace_answered(t, ring, sq, cqe);
 	r->answered_at[sq % RING_SQ_ENTRIES] = (uint8_t)(r->cq_tail % RING_CQ_ENTRIES);
 	post(t, ring, cqe);
 }
@@ -296,6 +299,7 @@ static bool serve_in_place(struct thread *t, unsigned ring, uint32_t sq, struct 
 	uint32_t now = r->sq_head;
 
 	r->sq_head = sq + 1;
+	trace_entry(t, ring, sq, sqe);
 	cqe->status = (uint16_t)serve(t, ring, sqe, cqe);
 	if (t->state == THREAD_ENDED || r->page != page)
 		return false;
@@ -320,6 +324,7 @@ static void serve_ready(struct pending *p)
 	object_hold(&t->object);
 	if (status || serve_in_place(t, ring, sq, &sqe, &cqe)) {
 		if (cqe.status == (uint16_t)CALL_PENDING) {
+			trace_unanswered(t);
 			chained_move(&pending_of_entry(t, ring, sq)->chained, &further);
 		} else {
 			chained_answered(&further, &cqe);
@@ -358,12 +363,17 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 		r->sq_head++;
 		__atomic_store_n(&page->sq_head, r->sq_head, __ATOMIC_RELEASE);
 		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
+		trace_entry(t, ring, sq, &sqe);
 		status = sqe.op == RING_CALL && sqe.chained ?
 			serve_chained(t, ring, &sqe, &cqe) : serve(t, ring, &sqe, &cqe);
-		if (t->state != THREAD_RUNNING || t->dying || r->page != page)
+		if (t->state != THREAD_RUNNING || t->dying || r->page != page) {
+			trace_unanswered(t);
 			return false;
-		if (status == CALL_PENDING)
+		}
+		if (status == CALL_PENDING) {
+			trace_unanswered(t);
 			continue;
+		}
 		cqe.status = (uint16_t)status;
 		ring_post_answer(t, ring, sq, &cqe);
 	}
@@ -385,7 +395,7 @@ static void wait(struct thread *t, unsigned ring, uint32_t least, uint64_t timeo
 	t->wait_count = least;
 	if (timeout_ns < UINT64_MAX / 2)
 		timeout_set(&t->wait_timeout, clock_now() + timeout_ns, wait_expired);
-	endpoint_lend(t);
+	sched_lend(endpoint_call_of(t));
 }
 
 void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns)
@@ -399,6 +409,7 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 	t->regs.rdx = r->address;
 	if (t->regs.rax)
 		return;
+	trace_enter(t, ring, least, timeout_ns);
 	tail = r->page ? __atomic_load_n(&r->page->sq_tail, __ATOMIC_ACQUIRE) : 0;
 	if (!r->page || least > RING_CQ_ENTRIES || tail - r->sq_head > RING_SQ_ENTRIES) {
 		t->regs.rax = STATUS_INVALID;

@@ -85,8 +85,11 @@ static inline void sched_return(struct thread *from, struct thread *to)
 		from->own_context->user = from;
 }
 
-/* The caller waits for this call: it lends its context to who serves it, if
- * anybody does, whatever state that is in. */
+/* The caller waits for this call (NULL: for none): it lends its context to who
+ * serves it, whatever state that is in, and if that waits itself, on from there. A
+ * call that nobody has received lends to who received last at its endpoint if that
+ * stopped for want of time: else it might wait for ever for one whose caller is gone
+ * or has nothing left. */
 void sched_lend(struct pending *call);
 
 /* The call is answered, or is nobody's any more: what was lent for it goes back. */

@@ -3,6 +3,7 @@
 #include "kernel/schedctx.h"
 
 #include "kernel/arch/x86_64/clock.h"
+#include "kernel/endpoint.h"
 #include "kernel/notification.h"
 #include "kernel/panic.h"
 #include "kernel/revoker.h"
@@ -50,6 +51,7 @@ static void look_again(struct thread *t, uint64_t now)
 /* --- running out ------------------------------------------------------------ */
 
 static void refilled(struct timeout *timeout);
+static void seek_help(struct thread *t);
 
 void sched_context_signal(const struct sched_context *c)
 {
@@ -78,6 +80,8 @@ static void go_on(struct sched_context *c)
 	timeout_cancel(&c->refill);
 	if (c->user && c->user->state == THREAD_READY)
 		sched_enqueue(c->user);
+	else if (c->user && c->user->state == THREAD_WAITING)
+		sched_lend(endpoint_call_of(c->user));
 }
 
 static void refilled(struct timeout *timeout)
@@ -106,6 +110,7 @@ void sched_run_out(struct sched_context *c, uint64_t now)
 			sched_return(t, t->lender);
 		if (t->state == THREAD_READY)
 			sched_enqueue(t);
+		seek_help(t);
 	}
 	sched_context_signal(c);
 }
@@ -130,44 +135,34 @@ void sched_changed(struct sched_context *c, uint64_t now)
 
 /* --- lending ---------------------------------------------------------------- */
 
-void sched_lend(struct pending *call)
+/* Who would go on if `t` could: what it lent is there. */
+static struct thread *last_borrower(struct thread *t)
 {
-	struct thread *from = call->thread, *to = call->call.server;
-
-	if (!to || to == from || to->lender || !from->context)
-		return;
-	sched_donate(from, to, call);
-	if (to != this_cpu->current)
-		look_again(to, clock_now());
+	while (t->borrower)
+		t = t->borrower;
+	return t;
 }
 
-/* Takes a lent context out of the hands of whoever has it. */
-static struct sched_context *take_from(struct thread *t)
+/* It goes on with its own, if it has one. */
+static void take_from(struct thread *t)
 {
-	struct sched_context *c = t->context;
-
 	t->lender = NULL;
 	t->borrower = NULL;
 	t->lent_for = NULL;
 	t->context = t->own_context;
 	if (t->own_context)
 		t->own_context->user = t;
-	return c;
 }
 
-void sched_recall(struct thread *t)
+/* `t` has again what it lent. */
+static void take_back(struct thread *t)
 {
-	struct thread *b = t->borrower, *last = NULL;
-	struct sched_context *c = NULL;
+	struct thread *last = last_borrower(t);
+	struct sched_context *c = last->context;
 
-	if (!b)
-		return;
-	while (b) {
-		struct thread *next = b->borrower;
-
-		last = b;
-		c = take_from(b);
-		b = next;
+	for (struct thread *b = t->borrower, *next; b; b = next) {
+		next = b->borrower;
+		take_from(b);
 	}
 	KASSERT(c);
 	t->borrower = NULL;
@@ -176,6 +171,86 @@ void sched_recall(struct thread *t)
 	c->user = t;
 	if (last != this_cpu->current)
 		look_again(last, clock_now());
+}
+
+/* Who serves the call, or will have to before anybody else can. */
+static struct thread *server_of(const struct pending *call)
+{
+	struct thread *server = call->call.server;
+
+	if (!server)
+		server = call->call.facet->endpoint->server;
+	return server && server->state != THREAD_ENDED ? server : NULL;
+}
+
+/* True: `to` can take a context. One that has lent what it had, or works on what it
+ * was lent, can if that has run out of time: then all of it goes back first. */
+static bool make_room(struct thread *to)
+{
+	if (!to->lender && !to->borrower)
+		return true;
+	if (sched_has_time(last_borrower(to)))
+		return false;
+	while (to->lender)
+		to = to->lender;
+	take_back(to);
+	return true;
+}
+
+/* Whom it went to; NULL: it did not. A call that nobody has received is not the
+ * server's work yet: only one that is out of time is helped along. No circle comes
+ * about: who waits for `from`, directly or not, has `from` for its last borrower, and
+ * that has time. */
+static struct thread *lend(struct pending *call)
+{
+	struct thread *from = call->thread, *to = server_of(call);
+
+	if (!to || to == from || !from->context)
+		return NULL;
+	if (!call->call.server && (!sched_has_time(from) || sched_has_time(last_borrower(to))))
+		return NULL;
+	if (!make_room(to) || !from->context)
+		return NULL;
+	sched_donate(from, to, call);
+	if (to != this_cpu->current)
+		look_again(to, clock_now());
+	return to;
+}
+
+void sched_lend(struct pending *call)
+{
+	while (call) {
+		struct thread *to = lend(call);
+
+		call = to && to->state == THREAD_WAITING ? endpoint_call_of(to) : NULL;
+	}
+}
+
+/* `t`, or who waits for it, stopped for want of time: whoever waits for one of them
+ * to receive its call may help. */
+static void seek_help(struct thread *t)
+{
+	for (; t && !sched_has_time(last_borrower(t)); t = t->lender) {
+		struct pending *call = t->serves ? t->serves->calls.head : NULL;
+
+		while (call && (call->thread->state != THREAD_WAITING ||
+		                !sched_has_time(call->thread)))
+			call = call->next;
+		if (call)
+			sched_lend(call);
+	}
+}
+
+void sched_recall(struct thread *t)
+{
+	struct thread *first = t->borrower, *last;
+
+	if (!first)
+		return;
+	last = last_borrower(t);
+	take_back(t);
+	seek_help(first);
+	seek_help(last);
 }
 
 void sched_give_back(struct pending *call)
@@ -279,5 +354,6 @@ void sched_unbind(struct sched_context *c)
 	sched_charge(c, now);
 	let_go(t);
 	look_again(t, now);
+	seek_help(t);
 	object_drop(&c->object);
 }

@@ -523,3 +523,11 @@ uint32_t space_access(const struct space *s, uint64_t address, bool *mapped)
 	       (*entry & PTE_NX ? 0 : ACCESS_EXECUTE) |
 	       (*entry & PTE_COPY ? ACCESS_PRIVATE : 0);
 }
+
+uint32_t space_frame(const struct space *s, uint64_t address)
+{
+	const uint64_t *entry = entry_at(s, address, false);
+
+	KASSERT(entry && (*entry & PTE_PRESENT));
+	return frame_of(*entry);
+}

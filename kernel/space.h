@@ -102,6 +102,9 @@ enum status space_commit(struct space *s, uint64_t address, uint64_t pages,
                          uint32_t access) MUST_CHECK;
 void space_unreserve_all(struct space *s);
 
+/* The frame that is mapped there; something must be. */
+uint32_t space_frame(const struct space *s, uint64_t address);
+
 /* The type's destructor. */
 void space_destroy(struct object *o);
 

@@ -12,6 +12,7 @@
 #include "kernel/panic.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/trace.h"
 
 enum { FPU_MXCSR = 24, MXCSR_INITIAL = 0x1f80 };
 
@@ -203,6 +204,7 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 	t->next_in_process = p->threads;
 	p->threads = t;
 	p->thread_count++;
+	t->number = ++p->threads_made;
 	*out = t;
 	return STATUS_OK;
 }
@@ -223,6 +225,7 @@ void thread_wake(struct thread *t, enum status status)
 	timeout_cancel(&t->wait_timeout);
 	sched_recall(t);
 	t->regs.rax = status;
+	trace_woken(t, status);
 	make_ready(t);
 }
 
@@ -234,6 +237,8 @@ void thread_end(struct thread *t)
 	sched_dequeue(t);
 	timeout_cancel(&t->wait_timeout);
 	t->state = THREAD_ENDED;
+	if (started)
+		trace_end(t);
 	endpoint_thread_end(t);
 	pending_cancel_all(t);
 	sched_thread_end(t);
@@ -272,6 +277,7 @@ enum status thread_start(struct thread *t)
 		return t->state == THREAD_ENDED ? STATUS_GONE : STATUS_BUSY;
 	object_hold(&t->object); /* from now on it needs nobody to hold it */
 	process_started(t->process);
+	trace_start(t);
 	make_ready(t);
 	return STATUS_OK;
 }

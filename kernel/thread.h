@@ -44,6 +44,7 @@ struct thread {
 	struct object object;
 	struct process *process; /* NULL once ended */
 	struct thread *next_in_process;
+	uint32_t number; /* in its process, from 1: for people */
 	struct ledger *ledger;
 
 	enum thread_state state;
@@ -61,6 +62,7 @@ struct thread {
 	struct thread *lender;   /* whose context it has; that one waits */
 	struct thread *borrower; /* who has what it had, */
 	struct pending *lent_for; /* for which call of its own */
+	struct endpoint *serves; /* whose calls it received last, and nobody since */
 	uint8_t boost;           /* the highest priority of those who wait for it */
 	struct sched_context first; /* its own until another is bound */
 

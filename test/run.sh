@@ -113,7 +113,7 @@ plan_fuzz() {
 	while read -r source; do
 		name=${source%.c}
 		plan fuzz_job "$build/fuzz/$name" "$name"
-	done < <(find core lib -name '*_fuzz.c' 2> /dev/null | LC_ALL=C sort)
+	done < <(find core lib tools -name '*_fuzz.c' 2> /dev/null | LC_ALL=C sort)
 }
 
 plan_boot() {

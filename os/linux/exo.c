@@ -7,6 +7,7 @@
 #include "os/linux/exo.h"
 
 #include "abi/console.capnp.h"
+#include "abi/entropy.capnp.h"
 #include "abi/libos.capnp.h"
 #include "abi/memory.capnp.h"
 #include "abi/module.h"
@@ -43,7 +44,7 @@ void exo_begin(void)
 		{ "console", &exo.console }, { "timer", &exo.timer }, { "memory", &exo.memory },
 		{ "power", &exo.power },     { "libos", &exo.libos }, { "self", &exo.self },
 		{ "space", &exo.space },     { "module", &exo.module }, { "initrd", &exo.initrd },
-		{ "start", &exo.start },
+		{ "start", &exo.start },     { "entropy", &exo.entropy },
 	};
 	const struct capset *set = (const struct capset *)MODULE_CAPSET;
 
@@ -646,6 +647,37 @@ enum status exo_clock(uint64_t *realtime_offset, uint64_t *multiplier, uint32_t 
 	*base = results_of(e)[3];
 	return STATUS_OK;
 }
+
+enum status exo_entropy(uint8_t bytes[EXO_ENTROPY_SIZE])
+{
+	struct task *task = current();
+	struct ring *ring = task->ring;
+	struct entropy_read_results_reader reader;
+	const struct ring_cqe *done;
+	struct capnp_data data;
+	struct ring_sqe *e;
+	enum status status;
+	uint64_t *words;
+
+	task->flush_status = exo_flush();
+	e = prepare(ring, exo.entropy, ENTROPY_ID, ENTROPY_READ, 16, &words);
+	words[0] = SHAPE(ENTROPY_READ_PARAMS);
+	words[1] = EXO_ENTROPY_SIZE;
+	with_results(e);
+	status = call_for(ring, &done);
+	if (status == STATUS_OK)
+		status = entropy_read_results_read(results_of(e), done->results_size, &reader);
+	if (status == STATUS_OK)
+		status = entropy_read_results_get_data(reader, &data);
+	if (status != STATUS_OK)
+		return status;
+	if (data.size != EXO_ENTROPY_SIZE)
+		return STATUS_BAD_MESSAGE;
+	memcpy(bytes, data.bytes, EXO_ENTROPY_SIZE);
+	memset((void *)(uintptr_t)e->results, 0, RESULTS_SIZE);
+	return STATUS_OK;
+}
+_Static_assert(ENTROPY_READ_RESULTS_MESSAGE_BYTES + 8 + EXO_ENTROPY_SIZE <= (int)RESULTS_SIZE, "");
 
 _Noreturn void exo_power_off(uint32_t status)
 {

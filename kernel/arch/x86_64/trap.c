@@ -9,6 +9,7 @@
 #include "kernel/arch/x86_64/window.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/console.h"
+#include "kernel/entropy.h"
 #include "kernel/fastpath.h"
 #include "kernel/lock.h"
 #include "kernel/log.h"
@@ -91,6 +92,7 @@ static bool interrupt(uint64_t vector)
 	default:
 		return false;
 	}
+	entropy_note();
 	apic_eoi();
 	return true;
 }

@@ -14,7 +14,7 @@ enum {
 	SAMPLES = 300,
 	SLOWER_PERCENT = 150,     /* of what a call took before */
 	DOMAINS = 1000,
-	DOMAIN_PAGES = 40,        /* a small program costs less */
+	DOMAIN_PAGES = 32,        /* a small program costs less */
 	GREEDY_PAGES = 2048,
 	NANOSECONDS_A_DAY = 86400,
 	PARKED = 30,              /* a thread's entries that wait */

@@ -198,7 +198,7 @@ _Noreturn static void work(uint64_t which, struct ring *ring)
 }
 
 /* Not started. */
-static inline struct worker *make_worker(unsigned i)
+static inline struct worker *make_worker_at(unsigned i, void (*entry)(uint64_t, struct ring *))
 {
 	struct worker *w = &workers[i];
 	struct native_call call;
@@ -207,12 +207,17 @@ static inline struct worker *make_worker(unsigned i)
 	native_call(&call, self, native_find(self, "self"), PROCESS_ID, PROCESS_THREAD);
 	struct thread_start_builder start =
 	        process_thread_params_init_start(process_thread_params_build(&call.params));
-	thread_start_set_entry(start, (uintptr_t)work);
+	thread_start_set_entry(start, (uintptr_t)entry);
 	thread_start_set_stack(start, (uintptr_t)&w->stack[STACK_WORDS - 1]);
 	thread_start_set_argument(start, i);
 	OK(native_send(&call));
 	w->thread = call.caps[0];
 	return w;
+}
+
+static inline struct worker *make_worker(unsigned i)
+{
+	return make_worker_at(i, work);
 }
 
 static inline struct worker *start_worker(unsigned i, uint64_t budget, uint64_t period,

@@ -29,7 +29,7 @@ static void a_budget_is_kept(void)
 	native_print(self, "  2 ms in 10: %lu us in %lu ms, %lu times\n", u.consumed / 1000,
 	             (unsigned long)((end - start) / MS), u.exhausted);
 	CHECK(&check, about(u.consumed, (end - start) / 5));
-	CHECK(&check, u.exhausted >= 99 && u.exhausted <= 101);
+	CHECK(&check, u.exhausted >= 99 && u.exhausted <= 202); /* in one piece or two */
 	CHECK(&check, about(query(rest->context).consumed, (end - start) / 5 * 4));
 	end_worker(w);
 	end_worker(rest);

@@ -43,10 +43,13 @@ static int child_waits(struct native *me)
 	return 1;
 }
 
-/* Its CapSet: what the library grants, and what the parent said. */
+/* Its CapSet: what the exokernel puts in, what the library grants, and what the
+ * parent said. */
 static int child_counts_caps(struct native *me)
 {
-	static const char *const names[] = { "self", "space", "console", "thread", "clock" };
+	static const char *const names[] = {
+		"inspector", "self", "space", "console", "thread", "clock",
+	};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (native_find(me, names[i]) == 0)
 			return -(int)i;
@@ -121,7 +124,7 @@ static void grants_are_seen(void)
 	struct native_child child = spawned(child_counts_caps, 0);
 	OK(native_grant(self, child.process, "clock", native_find(self, "timer")));
 	OK(native_start(self, child.thread));
-	ended(&child, END_REASON_EXITED, 5);
+	ended(&child, END_REASON_EXITED, 6);
 }
 
 static void grants_are_refused(void)
@@ -134,7 +137,7 @@ static void grants_are_refused(void)
 	                              "a-name-of-forty-bytes-is-one-too-long-by", timer));
 	REFUSED(NO_CAP, native_grant(self, child.process, "nothing", 0));
 	REFUSED(NO_CAP, native_grant(self, child.process, "nothing", 0xffffff));
-	for (unsigned i = 4; i < CAPSET_MAX; i++) {
+	for (unsigned i = 5; i < CAPSET_MAX; i++) {
 		char name[] = { 'n', (char)('0' + i / 10), (char)('0' + i % 10), '\0' };
 		OK(native_grant(self, child.process, name, timer));
 	}
@@ -172,7 +175,7 @@ static void processes_are_refused(void)
 		REFUSED(NO_MEMORY, create_raw(&r, &child));
 	r = good, r.pid = 1;
 	REFUSED(EXISTS, create_raw(&r, &child));
-	r.pid = 4096;
+	r.pid = 32768;
 	CHECK(&check, create_raw(&r, &child) != STATUS_OK);
 	r.pid = UINT32_MAX;
 	CHECK(&check, create_raw(&r, &child) != STATUS_OK);
