@@ -16,7 +16,7 @@
  *   - its module stack pointer: kept in the cells, which it can read but not
  *     write, and checked by the exokernel when the thread was made; below it
  *     gate_deliver writes, and a fault there, in ring 0 with its RIP in this
- *     page, ends the process;
+ *     page, ends the libOS;
  *   - for a page fault in ring 1, its RSP: `reflect` refuses one outside the
  *     module region before anything is written.
  *   - it may jump anywhere into this page: in ring 1, each path here ends in a
