@@ -19,7 +19,6 @@
 #include "kernel/lock.h"
 #include "kernel/ring.h"
 #include "kernel/sched.h"
-#include "kernel/trace.h"
 
 #define HOT static inline __attribute__((always_inline))
 #define ONCE(field) (*(const volatile __typeof__(field) *)&(field))
@@ -27,7 +26,7 @@
 
 enum { MESSAGE_MOST = 512 };
 
-extern const char gate_resume[], gate_resume_native[];
+extern const char gate_resume[];
 
 typedef uint64_t __attribute__((may_alias)) word;
 
@@ -99,10 +98,18 @@ HOT void show_consumed(struct thread_ring *r, uint32_t sq)
 	__atomic_store_n(&r->page->sq_head, sq, __ATOMIC_RELEASE);
 }
 
+/* Two words at a time: most messages are a few words long. */
 HOT void copy_words(word *to, const word *from, uint32_t size)
 {
-	for (const word *end = from + size / 8; from < end; from++, to++)
-		*to = *(const volatile word *)from;
+	const volatile word *in = from;
+	uint32_t i = 0, words = size / 8;
+
+	for (; i + 2 <= words; i += 2) {
+		to[i] = in[i];
+		to[i + 1] = in[i + 1];
+	}
+	if (i < words)
+		to[i] = in[i];
 }
 
 /* -- calls on objects of the exokernel ------------------------------------------------ */
@@ -182,8 +189,6 @@ HOT bool claim(struct thread *t, const struct pending *p)
 {
 	enum thread_state waiting = THREAD_WAITING;
 
-	if (t->direct != p || t->attention)
-		return false;
 	if (!__atomic_compare_exchange_n(&t->state, &waiting, THREAD_RUNNING, false,
 	                                 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
@@ -194,8 +199,9 @@ HOT bool claim(struct thread *t, const struct pending *p)
 }
 
 /* The record that the thread waits for is answered. */
-HOT void answered(struct thread *t, struct thread_ring *r, const struct pending *p, uint32_t size)
+HOT void answered(struct thread *t, const struct pending *p, uint32_t size)
 {
+	struct thread_ring *r = p->on;
 	uint32_t cq = r->cq_tail;
 
 	write_completion(r, cq, p->sq, p->user_data, size);
@@ -213,6 +219,7 @@ HOT struct pending *wait_for(struct thread *t, unsigned ring, const struct ring_
 	struct pending *p = &t->own[0];
 	uint32_t sq = r->sq_head;
 
+	p->on = r;
 	p->ring = (uint8_t)ring;
 	p->sq = sq;
 	p->user_data = ONCE(sqe->user_data);
@@ -223,7 +230,6 @@ HOT struct pending *wait_for(struct thread *t, unsigned ring, const struct ring_
 	t->direct = p;
 	t->own_used = 1;
 	r->pending = 1;
-	r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
 	show_consumed(r, sq + 1);
 	t->regs.rax = STATUS_OK;
 	t->regs.rdx = r->address;
@@ -232,78 +238,94 @@ HOT struct pending *wait_for(struct thread *t, unsigned ring, const struct ring_
 	return p;
 }
 
-/* `to`, which is claimed, runs on in the current thread's place and on the same
- * context. Once `from` can be seen to wait, another CPU may claim it: its registers
- * come first. */
-_Noreturn HOT void hand_over(struct thread *from, struct thread *to)
+/* The gate's way out for a native thread at a system call. */
+_Noreturn HOT void resume_native(struct thread *t)
 {
-	switch_from(from);
-	this_cpu->current = to;
-	to->cpu = (uint8_t)this_cpu->index;
-	__atomic_store_n(&from->state, THREAD_WAITING, __ATOMIC_RELEASE);
-	switch_registers(to);
-	switch_space(to);
-	unlock_shared();
-	((void (*)(struct thread *))gate_address(gate_resume))(to);
+	__asm__ volatile("movabsq $window_resume_native, %%rax; jmp *%%rax" ::"D"(t) : "memory");
 	__builtin_unreachable();
 }
 
-/* CALL of a facet whose server waits for it. Does not return if it goes this way. */
-HOT void call_server(struct thread *t, unsigned ring, const struct ring_sqe *sqe, uint64_t head,
-                     const struct facet *f)
+/* `to`, which is claimed, runs on in the current thread's place and on the same
+ * context. Once `from` can be seen to wait, another CPU may claim it: its registers
+ * come first. */
+_Noreturn HOT void hand_over(struct cpu *cpu, struct thread *from, struct thread *to)
 {
-	struct thread_ring *r = &t->rings[ring], *sr;
+	struct space *space = to->process->space;
+
+	switch_from(cpu, from);
+	cpu->current = to;
+	to->cpu = (uint8_t)cpu->index;
+	__atomic_store_n(&from->state, THREAD_WAITING, __ATOMIC_RELEASE);
+	switch_registers(cpu, to);
+	cpu->running = space;
+	if (space->module || to->regs.full) {
+		switch_to(cpu, to);
+		unlock_shared_of(cpu);
+		((void (*)(struct thread *))gate_address(gate_resume))(to);
+		__builtin_unreachable();
+	}
+	switch_to_native(cpu, space);
+	unlock_shared_of(cpu);
+	resume_native(to);
+}
+
+/* CALL of a facet whose server waits for it. Does not return if it goes this way. */
+HOT void call_server(struct cpu *cpu, struct thread *t, unsigned ring,
+                     const struct ring_sqe *sqe, uint64_t head, const struct facet *f)
+{
+	struct thread_ring *r = &t->rings[ring];
 	struct endpoint *e = f->endpoint;
 	uint32_t size = ONCE(sqe->params_size), whole = size + (uint32_t)sizeof(struct ring_received);
 	struct pending *receiver, *c;
 	struct thread *server;
 	struct served *served;
-	const word *params;
+	const word *params = NULL;
 	word *to;
-	unsigned slot;
 
 	if (f->interface != ONCE(sqe->interface) || size > MESSAGE_MOST || size % 8)
 		return;
-	params = in_area(r, ONCE(sqe->params), size);
-	if ((size && !params) || !flag_take(&e->flag))
+	if (size) {
+		params = in_area(r, ONCE(sqe->params), size);
+		if (!params)
+			return;
+	}
+	if (!flag_take(&e->flag))
 		return;
 	receiver = e->receivers.head;
 	if (!receiver)
 		goto slowly;
 	server = receiver->thread;
-	sr = &server->rings[receiver->ring];
-	to = in_area(sr, receiver->results_address.v, MESSAGE_MOST + sizeof(struct ring_received));
-	if (e->server != server || !to || whole > receiver->results_size || server->lender ||
+	to = in_area(receiver->on, receiver->results_address.v,
+	             MESSAGE_MOST + sizeof(struct ring_received));
+	if (!to || whole > receiver->results_size || e->server != server || server->lender ||
 	    receiver->next || !claim(server, receiver))
 		goto slowly;
 	e->receivers.head = e->receivers.tail = NULL;
-	e->receiving--;
 	flag_drop(&e->flag);
 
-	slot = receiver->receive.slot;
-	served = &server->served[slot];
-	to[0] = (uint64_t)++served->use * RING_SERVED + slot;
+	served = &server->served[receiver->receive.slot];
+	to[0] = (uint64_t)++served->use * RING_SERVED + receiver->receive.slot;
 	to[1] = f->badge;
 	to[2] = f->interface;
 	to[3] = (uint16_t)(head >> 16) | (uint64_t)size << 32;
 	copy_words(to + 4, params, size);
-	answered(server, sr, receiver, whole);
+	answered(server, receiver, whole);
 	c = wait_for(t, ring, sqe, endpoint_cancel_call);
 	c->call.server = server;
-	c->call.slot = (uint8_t)slot;
+	c->call.slot = receiver->receive.slot;
 	served->call = c;
-	server->slots_open |= (uint16_t)(1u << slot);
 	sched_donate(t, server, c);
-	hand_over(t, server);
+	hand_over(cpu, t, server);
 slowly:
 	flag_drop(&e->flag);
 }
 
 /* SERVE, when the caller waits for this answer and nobody else calls. Does not
  * return if it goes this way. */
-HOT void serve_caller(struct thread *t, unsigned ring, const struct ring_sqe *sqe, uint64_t head)
+HOT void serve_caller(struct cpu *cpu, struct thread *t, unsigned ring,
+                      const struct ring_sqe *sqe, uint64_t head)
 {
-	struct thread_ring *r = &t->rings[ring], *cr;
+	struct thread_ring *r = &t->rings[ring];
 	uint64_t token = ONCE(sqe->token);
 	unsigned slot = token % RING_SERVED;
 	struct served *served = &t->served[slot];
@@ -311,51 +333,50 @@ HOT void serve_caller(struct thread *t, unsigned ring, const struct ring_sqe *sq
 	uint32_t size = ONCE(sqe->params_size);
 	struct endpoint *e;
 	struct thread *caller;
-	const word *answer;
+	const word *answer = NULL;
 	struct object *o;
-	word *to;
+	word *to = NULL;
 
-	if (!c || (uint16_t)(head >> 16) || t->slots_used != t->slots_open ||
-	    t->slots_open != 1u << slot || (uint64_t)served->use * RING_SERVED + slot != token ||
-	    size > MESSAGE_MOST || size % 8 || ONCE(sqe->results) % 8 ||
+	if ((uint64_t)served->use * RING_SERVED + slot != token || !c || c == SERVED_GONE ||
+	    t->pending || (uint16_t)(head >> 16) || ONCE(sqe->results) % 8 ||
 	    ONCE(sqe->results_size) < sizeof(struct ring_received))
 		return;
+	if (size) {
+		if (size > MESSAGE_MOST || size % 8 || c->results_size < size)
+			return;
+		answer = in_area(r, ONCE(sqe->params), size);
+		to = in_area(c->on, c->results_address.v, size);
+		if (!answer || !to)
+			return;
+	}
 	o = look_up(r->domain, (uint32_t)(head >> 32));
 	if (!o || o->type != &endpoint_type)
 		return;
 	e = (struct endpoint *)o;
 	caller = c->thread;
-	cr = &caller->rings[c->ring];
-	if (c->results_size < size)
-		return;
-	answer = in_area(r, ONCE(sqe->params), size);
-	to = in_area(cr, c->results_address.v, size);
-	if ((size && (!answer || !to)) || t->lender != caller || caller->lent_for != c ||
-	    !flag_take(&e->flag))
+	if (t->lender != caller || caller->lent_for != c || !flag_take(&e->flag))
 		return;
 	if (e->calls.head || e->gone || e->receivers.head || !claim(caller, c)) {
 		flag_drop(&e->flag);
 		return;
 	}
 	copy_words(to, answer, size);
-	answered(caller, cr, c, size);
+	answered(caller, c, size);
 	served->call = NULL;
-	t->slots_open = 0;
 	sched_return(t, caller);
 	receiver = wait_for(t, ring, sqe, endpoint_cancel_receive);
 	receiver->receive.endpoint = e;
 	receiver->receive.slot = (uint8_t)slot;
 	receiver->next = receiver->prev = NULL;
 	e->receivers.head = e->receivers.tail = receiver;
-	e->receiving++;
 	flag_drop(&e->flag);
-	hand_over(t, caller);
+	hand_over(cpu, t, caller);
 }
 
 /* -- cap_enter ------------------------------------------------------------------------------ */
 
 /* The one entry, which the thread will wait for. True: it is done already. */
-HOT bool serve_one(struct thread *t, unsigned ring)
+HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 {
 	struct thread_ring *r = &t->rings[ring];
 	const struct ring_sqe *sqe = entry_at(r, r->sq_head);
@@ -365,7 +386,7 @@ HOT bool serve_one(struct thread *t, unsigned ring)
 	uint32_t cq;
 
 	if (op_and_caps(head) == RING_SERVE)
-		serve_caller(t, ring, sqe, head);
+		serve_caller(cpu, t, ring, sqe, head);
 	if (op_and_caps(head) != RING_CALL)
 		return false;
 	o = look_up(r->domain, (uint32_t)(head >> 32));
@@ -373,10 +394,10 @@ HOT bool serve_one(struct thread *t, unsigned ring)
 		return false;
 	if (o->type == &facet_type) {
 		if (!t->pending)
-			call_server(t, ring, sqe, head, (const struct facet *)o);
+			call_server(cpu, t, ring, sqe, head, (const struct facet *)o);
 		return false;
 	}
-	size = call_quickly(r, sqe, head, o);
+	size = r->pending < RING_CQ_ENTRIES ? call_quickly(r, sqe, head, o) : -1;
 	if (size < 0)
 		return false;
 	cq = r->cq_tail;
@@ -388,45 +409,57 @@ HOT bool serve_one(struct thread *t, unsigned ring)
 
 /* True: all that was queued is done, and the thread goes on. False: the rest is for
  * ring_enter; nothing is half done. */
-HOT bool enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns)
+HOT bool enter(struct cpu *cpu, struct thread *t, unsigned ring, uint64_t least,
+               uint64_t timeout_ns)
 {
 	struct thread_ring *r = &t->rings[ring];
 	uint32_t count, used;
 
-	if (!r->page || t->attention || this_cpu->reschedule || trace_on)
+	if (t->attention || cpu->attention)
 		return false;
 	count = __atomic_load_n(&r->page->sq_tail, __ATOMIC_ACQUIRE) - r->sq_head;
 	used = r->cq_tail - ONCE(r->page->cq_head);
 	if (LIKELY(count == 1 && least == 1 && used == 0 && timeout_ns == RING_FOREVER))
-		return r->pending < RING_CQ_ENTRIES && serve_one(t, ring);
+		return serve_one(cpu, t, ring);
 	if (count - 1 >= RING_SQ_ENTRIES || used > RING_CQ_ENTRIES ||
 	    used + r->pending + count > RING_CQ_ENTRIES || least > used + count)
 		return false;
 	return serve_simple(r, r->sq_head + count);
 }
 
+/* This CPU's, in a register: its address is long. */
+HOT struct cpu *here(void)
+{
+	struct cpu *cpu = this_cpu;
+
+	__asm__("" : "+r"(cpu));
+	return cpu;
+}
+
 struct syscall_result fast_syscall(uint64_t first, uint64_t second, uint64_t number)
 {
-	struct thread *t = this_cpu->current;
+	struct cpu *cpu = here();
+	struct thread *t = cpu->current;
 
-	lock_shared();
-	if (number != SYS_CAP_ENTER || !enter(t, RING_PROGRAM, first, second))
+	lock_shared_of(cpu);
+	if (number != SYS_CAP_ENTER || !enter(cpu, t, RING_PROGRAM, first, second))
 		trap_syscall(t, RING_PROGRAM, number, first, second);
-	unlock_shared();
+	unlock_shared_of(cpu);
 	return (struct syscall_result){STATUS_OK, t->rings[RING_PROGRAM].address};
 }
 
 void fast_syscall_module(uint64_t first, uint64_t second, uint64_t number)
 {
-	struct thread *t = this_cpu->current;
+	struct cpu *cpu = here();
+	struct thread *t = cpu->current;
 
-	lock_shared();
-	if (number != SYS_CAP_ENTER || !enter(t, RING_MODULE, first, second))
+	lock_shared_of(cpu);
+	if (number != SYS_CAP_ENTER || !enter(cpu, t, RING_MODULE, first, second))
 		trap_syscall(t, RING_MODULE, number, first, second);
 	t->regs.rax = STATUS_OK;
 	t->regs.rdx = t->rings[RING_MODULE].address;
-	switch_to(t);
-	unlock_shared();
+	switch_to(cpu, t);
+	unlock_shared_of(cpu);
 	((void (*)(struct thread *))gate_address(gate_resume))(t);
 	__builtin_unreachable();
 }

@@ -37,6 +37,7 @@ struct pending *pending_create(const struct call *call, void (*cancel)(struct pe
 	if (!p)
 		return NULL;
 	p->ring = (uint8_t)call->ring;
+	p->on = &t->rings[call->ring];
 	p->sq = t->rings[call->ring].sq_head - 1;
 	p->user_data = call->user_data;
 	p->results_address = call->results_address;

@@ -18,6 +18,7 @@ struct ledger;
 struct object;
 struct space;
 struct thread;
+struct thread_ring;
 struct transfer;
 
 enum { PENDING_OWN = 3, PENDING_HEAP = 0xff };
@@ -66,7 +67,8 @@ struct pending_chained {
 struct pending {
 	struct thread *thread;
 	struct pending *next_in_thread, *prev_in_thread;
-	uint8_t ring;  /* enum thread_ring_kind */
+	struct thread_ring *on; /* its ring, */
+	uint8_t ring;  /* and which of the thread's: enum thread_ring_kind */
 	uint8_t place; /* which of the thread's own, or PENDING_HEAP */
 	uint32_t sq;   /* the entry's number on its ring */
 	uint64_t user_data;

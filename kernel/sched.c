@@ -201,7 +201,8 @@ static void put_current(uint64_t now)
 
 	if (!t)
 		return;
-	switch_from(t);
+	if (this_cpu->registers == t)
+		switch_from(this_cpu, t);
 	sched_clock_stop(this_cpu->self, now);
 	this_cpu->current = NULL;
 	this_cpu->running = NULL;
@@ -322,7 +323,7 @@ static void idle(void)
 
 _Noreturn static void resume(struct thread *t)
 {
-	switch_to(t);
+	switch_to(this_cpu, t);
 	arm_timer();
 	kernel_unlock();
 	((void (*)(struct thread *))gate_address(gate_resume))(t);

@@ -35,8 +35,9 @@ struct thread_ring {
 };
 
 /* A call that a thread has received and not yet answered. */
+#define SERVED_GONE ((struct pending *)1)
 struct served {
-	struct pending *call; /* NULL: none, or its caller is gone */
+	struct pending *call; /* NULL: none; SERVED_GONE: its caller is gone */
 	uint32_t use;         /* counts the slot's uses: the upper part of the token */
 };
 
@@ -82,7 +83,6 @@ struct thread {
 	                            end the wait, and which nothing else will; or NULL */
 	uint8_t own_used;        /* bit i: own[i] is */
 	uint16_t slots_used;     /* bit i: served[i] is kept for a receive or a call */
-	uint16_t slots_open;     /* bit i: served[i] is a call to be answered */
 	struct served served[RING_SERVED];
 	struct pending own[PENDING_OWN];
 

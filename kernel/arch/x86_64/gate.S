@@ -96,14 +96,12 @@ gate_syscall_native:
 	save_at_syscall
 	movabsq $fast_syscall, %rax
 	call *%rax
-	/* It returns to go on with the same native thread: in rax and rdx what that is
-	 * told, in rbx and r12 to r15 what it had there. `syscall` left RIP in the lower
-	 * half, below the hole, so sysret cannot fault. */
-	movq WIN(CPU_AREA + CPU_CURRENT), %r10
-	movq REGS_RIP(%r10), %rcx
-	movq REGS_RFLAGS(%r10), %r11
-	movq REGS_RBP(%r10), %rbp
-	movq REGS_RSP(%r10), %rsp
+	/* It returns to go on with the same native thread, having told it all in rax and
+	 * rdx. `syscall` left RIP in the lower half, below the hole: sysret cannot fault. */
+	movq WIN(CPU_AREA + CPU_CURRENT), %rdi
+	movq REGS_RIP(%rdi), %rcx
+	movq REGS_RFLAGS(%rdi), %r11
+	movq REGS_RSP(%rdi), %rsp
 	jmp leave_native
 
 /* Leaves for ring 1 or 3. rdi: the thread. Called at its window address, with
@@ -114,22 +112,23 @@ gate_resume:
 	movq REGS_CS(%rdi), %rax
 	subq $SEL_USER_CODE, %rax
 	orq REGS_FULL(%rdi), %rax
+	orq WIN(CPU_AREA + CPU_NEXT_TOP), %rax
 	jnz 1f
-	/* A native thread at a system call. */
+	/* A native thread at a system call: the same, for who knows that it is one. */
+	.globl gate_resume_native
+gate_resume_native:
 	movq REGS_RIP(%rdi), %rcx
 	movq REGS_RFLAGS(%rdi), %r11
 	movq REGS_RAX(%rdi), %rax
 	movq REGS_RDX(%rdi), %rdx
+	movq REGS_RSP(%rdi), %rsp
+leave_native:
 	movq REGS_RBX(%rdi), %rbx
 	movq REGS_RBP(%rdi), %rbp
 	movq REGS_R12(%rdi), %r12
 	movq REGS_R13(%rdi), %r13
 	movq REGS_R14(%rdi), %r14
 	movq REGS_R15(%rdi), %r15
-	cmpq $0, WIN(CPU_AREA + CPU_NEXT_TOP)
-	jne 1f
-	movq REGS_RSP(%rdi), %rsp
-leave_native:
 	xorl %esi, %esi
 	xorl %edi, %edi
 	xorl %r8d, %r8d

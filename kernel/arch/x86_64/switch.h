@@ -10,33 +10,29 @@
 
 extern const char gate_syscall_module[], gate_syscall_native[];
 
-/* The thread's registers are in memory from now on, not in this CPU. */
-static inline void switch_from(struct thread *t)
-{
-	struct cpu *cpu = this_cpu;
+#define SWITCH static inline __attribute__((always_inline))
 
-	if (cpu->registers != t)
-		return;
+/* The current thread's registers are in memory from now on, not in this CPU. */
+SWITCH void switch_from(struct cpu *cpu, struct thread *t)
+{
 	t->regs.fs_base = rdfsbase();
 	t->regs.gs_base = rdgsbase();
-	xsave(t->fpu, boot_xcr0);
+	xsave(t->fpu, XCR0_ALL);
 	cpu->registers = NULL;
 }
 
-static inline void switch_registers(struct thread *t)
+SWITCH void switch_registers(struct cpu *cpu, struct thread *t)
 {
 	null_segments(); /* a thread may have left selectors of its own */
 	wrfsbase(t->regs.fs_base);
 	wrgsbase(t->regs.gs_base);
-	xrstor(t->fpu, boot_xcr0);
-	this_cpu->registers = t;
+	xrstor(t->fpu, XCR0_ALL);
+	cpu->registers = t;
 }
 
 /* Which table the gate loads, and what it needs to know of the module. */
-static inline void switch_to_module(struct thread *t, struct space *space)
+static inline void switch_to_module(struct cpu *cpu, struct thread *t, struct space *space)
 {
-	struct cpu *cpu = this_cpu;
-
 	if (cpu->loaded)
 		write_cr3(cpu->kernel_top);
 	cpu->next_top = space_top(space, cpu->index);
@@ -49,35 +45,28 @@ static inline void switch_to_module(struct thread *t, struct space *space)
 
 /* `loaded` is what stands in CR3 whenever the lock is free: tlb_leave relies on
  * it. Where it is not NULL, the cells are those of a native space. */
-static inline void switch_to_native(struct space *space)
+SWITCH void switch_to_native(struct cpu *cpu, struct space *space)
 {
-	struct cpu *cpu = this_cpu;
-
 	if (cpu->loaded == space)
 		return;
 	write_cr3(space_top(space, cpu->index));
-	if (!cpu->loaded) {
+	if (__builtin_expect(!cpu->loaded, 0)) {
 		cpu->next_top = 0;
 		cpu->cells->syscall = gate_address(gate_syscall_native);
 	}
 	cpu->loaded = space;
 }
 
-static inline void switch_space(struct thread *t)
+/* All that `t` needs is in this CPU, or will be when the gate has resumed it. */
+static inline void switch_to(struct cpu *cpu, struct thread *t)
 {
 	struct space *space = t->process->space;
 
-	this_cpu->running = space;
+	if (cpu->registers != t)
+		switch_registers(cpu, t);
+	cpu->running = space;
 	if (space->module)
-		switch_to_module(t, space);
+		switch_to_module(cpu, t, space);
 	else
-		switch_to_native(space);
-}
-
-/* All that `t` needs is in this CPU, or will be when the gate has resumed it. */
-static inline void switch_to(struct thread *t)
-{
-	if (this_cpu->registers != t)
-		switch_registers(t);
-	switch_space(t);
+		switch_to_native(cpu, space);
 }
