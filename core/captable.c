@@ -1,6 +1,8 @@
 /* captable.c: see captable.h. */
 #include "core/captable.h"
 
+#include "core/capslot.h"
+
 static struct capslot *slot_at(const struct captable *t, uint32_t index)
 {
 	return &t->pages[index / CAPTABLE_PAGE_SLOTS][index % CAPTABLE_PAGE_SLOTS];
@@ -24,7 +26,7 @@ static uint32_t next_id(uint32_t id)
 /* Makes the slot the first of the free ones. */
 static void put_free(struct captable *t, uint32_t index, uint32_t id)
 {
-	*slot_at(t, index) = (struct capslot){.epoch = t->free_head, .id = id ^ CAPTABLE_INDEX};
+	capslot_clear(slot_at(t, index), t->free_head, id ^ CAPTABLE_INDEX);
 	t->free_head = (uint16_t)index;
 }
 
@@ -52,10 +54,8 @@ enum status captable_insert_at(struct captable *t, struct object *object,
 	slot = slot_at(t, index);
 	t->free_head = (uint16_t)slot->epoch;
 	t->used++;
-	slot->object = object;
-	slot->epoch = epoch;
-	slot->id ^= CAPTABLE_INDEX;
-	*id = slot->id;
+	*id = slot->id ^ CAPTABLE_INDEX;
+	capslot_fill(slot, object, epoch, *id);
 	return STATUS_OK;
 }
 
@@ -87,7 +87,7 @@ enum status captable_reserve(struct captable *t, uint32_t id, struct captable_mo
 	if (!slot || slot->epoch != slot->object->epoch)
 		return STATUS_NO_CAP;
 	*move = (struct captable_move){.id = id, .epoch = slot->epoch, .object = slot->object};
-	slot->epoch = CAPTABLE_MOVING;
+	capslot_set_epoch(slot, CAPTABLE_MOVING);
 	return STATUS_OK;
 }
 
@@ -110,7 +110,7 @@ void captable_restore(struct captable *t, const struct captable_move *move)
 	struct capslot *slot = reserved(t, move);
 
 	if (slot)
-		slot->epoch = move->epoch;
+		capslot_set_epoch(slot, move->epoch);
 }
 
 struct object *captable_drain(struct captable *t, uint32_t *cursor)

@@ -56,7 +56,7 @@ static void exclusively(unsigned round)
 	for (unsigned i = 0; i < CPUS; i++)
 		own[i]++;
 	flagged++;
-	if (round % 16 == 0)
+	if (round % 16 < 4)
 		ask_all();
 	kernel_unlock();
 }

@@ -1,0 +1,55 @@
+/* capslot.h: a slot of a domain's table, as one CPU writes it while another reads.
+ *
+ * Whoever writes has the table to himself; whoever reads takes no lock. A slot's
+ * words are written in an order, each with release: emptied, the id goes first;
+ * filled, it comes last. A reader looks whether the slot has the id that it asks for,
+ * then at the object, the epoch, and the id again, each with acquire. An id does not
+ * come back (not until the slot was used a million times more), so the slot had it
+ * all the time, and the reader has seen one capability, as that stood at some moment
+ * of its reading. On x86 none of this is an instruction. capslot.pml is the model.
+ *
+ * What the reader gets is not held: its memory must be good for as long as it is
+ * looked at. In the exokernel, nothing is freed while a CPU is inside (lock.h). */
+#pragma once
+
+#include "core/captable.h"
+
+static inline void capslot_fill(struct capslot *slot, struct object *object, uint32_t epoch,
+                                uint32_t id)
+{
+	__atomic_store_n(&slot->object, object, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->id, id, __ATOMIC_RELEASE);
+}
+
+static inline void capslot_clear(struct capslot *slot, uint32_t next_free, uint32_t id)
+{
+	__atomic_store_n(&slot->id, id, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->epoch, next_free, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->object, NULL, __ATOMIC_RELEASE);
+}
+
+/* Reserved, or live again. */
+static inline void capslot_set_epoch(struct capslot *slot, uint32_t epoch)
+{
+	__atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELEASE);
+}
+
+/* True: `id` names what is in the slot. */
+static inline bool capslot_has(const struct capslot *slot, uint32_t id)
+{
+	return __atomic_load_n(&slot->id, __ATOMIC_ACQUIRE) == id;
+}
+
+/* The live object that `id` names, or NULL, in a slot that has the id, or has had it
+ * once: capslot_has() or captable_slot() told so. */
+static inline struct object *capslot_read(const struct capslot *slot, uint32_t id)
+{
+	struct object *o = __atomic_load_n(&slot->object, __ATOMIC_ACQUIRE);
+
+	if (!o || __atomic_load_n(&slot->epoch, __ATOMIC_ACQUIRE) !=
+	                  __atomic_load_n(&o->epoch, __ATOMIC_ACQUIRE) ||
+	    !capslot_has(slot, id))
+		return NULL;
+	return o;
+}
