@@ -216,7 +216,6 @@ static void deliver(struct pending *c, struct pending *r)
 	server->slots_open |= (uint16_t)(1u << slot);
 	c->call.server = server;
 	c->call.slot = (uint8_t)slot;
-	c->call.lent = NULL;
 	complete_receive(r, &cqe);
 	if (c->thread->state == THREAD_WAITING)
 		sched_lend(c);
@@ -316,7 +315,6 @@ enum status facet_call(struct facet *f, const struct call *call, const struct ri
 	c->call.params_size = sqe->params_size;
 	c->call.method = sqe->method;
 	c->call.server = NULL;
-	c->call.lent = NULL;
 	enqueue_by_priority(&e->calls, c);
 	e->waiting++;
 	object_hold(&e->object);

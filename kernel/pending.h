@@ -16,7 +16,6 @@ struct endpoint;
 struct facet;
 struct ledger;
 struct object;
-struct sched_context;
 struct space;
 struct thread;
 struct transfer;
@@ -36,8 +35,6 @@ struct pending_call {
 	uint16_t method;
 	uint8_t slot;            /* served: which of the server's */
 	struct thread *server;   /* NULL: nobody has received it yet */
-	struct sched_context *lent; /* runs the server until it answers; or NULL */
-	struct pending *outer;   /* through which call the context came to the caller */
 	struct transfer *transfer; /* queued: the capabilities that travel; or NULL */
 	struct ledger *transfer_ledger; /* who pays for that */
 };
@@ -106,6 +103,10 @@ void pending_free(struct pending *p);
 
 /* All of the thread's are cancelled. */
 void pending_cancel_all(struct thread *t);
+
+/* The thread's only record, of that ring, if it is own[0] and nothing is chained to
+ * it; else NULL. */
+struct pending *pending_only(const struct thread *t, unsigned ring);
 
 /* The thread's record of entry `sq` of that ring; NULL: it is answered. */
 struct pending *pending_of_entry(const struct thread *t, unsigned ring, uint32_t sq);

@@ -16,7 +16,7 @@
 struct libos;
 struct process;
 
-enum { PID_COUNT = 32768, PID_COUNT_ISOLATED = 512 };
+enum { PID_COUNT = 4096, PID_COUNT_ISOLATED = 512 };
 
 struct pid_table {
 	struct process **slots; /* by PID; slot 0 is unused */

@@ -41,6 +41,23 @@
 	.globl gate_start
 gate_start:
 
+/* r10: the thread. Then rdi, rsi and rdx are the call's two arguments and its number. */
+	.macro save_at_syscall
+	movq %rcx, REGS_RIP(%r10)
+	movq %r11, REGS_RFLAGS(%r10)
+	movq %rsp, REGS_RSP(%r10)
+	movq %rbx, REGS_RBX(%r10)
+	movq %rbp, REGS_RBP(%r10)
+	movq %r12, REGS_R12(%r10)
+	movq %r13, REGS_R13(%r10)
+	movq %r14, REGS_R14(%r10)
+	movq %r15, REGS_R15(%r10)
+	movq $0, REGS_FULL(%r10)
+	leaq WIN(KERNEL_STACK_TOP), %rsp
+	xorl %ebp, %ebp
+	movq %rax, %rdx
+	.endm
+
 /* LSTAR. Interrupts are off, DF, TF, NT and AC clear (FMASK). */
 	.globl gate_syscall
 gate_syscall:
@@ -67,26 +84,17 @@ gate_syscall_module:
 	movq WIN(CPU_AREA + CPU_CURRENT), %r10
 	movq $SEL_MODULE_CODE, REGS_CS(%r10)
 	movq $SEL_MODULE_DATA, REGS_SS(%r10)
-	jmp 2f
+	save_at_syscall
+	movabsq $fast_syscall_module, %rax
+	call *%rax
+	ud2
 
 /* A native space: the exokernel is mapped, CS and SS are what they always were. */
 	.globl gate_syscall_native
 gate_syscall_native:
 	movq WIN(CPU_AREA + CPU_CURRENT), %r10
-2:	movq %rcx, REGS_RIP(%r10)
-	movq %r11, REGS_RFLAGS(%r10)
-	movq %rsp, REGS_RSP(%r10)
-	movq %rbx, REGS_RBX(%r10)
-	movq %rbp, REGS_RBP(%r10)
-	movq %r12, REGS_R12(%r10)
-	movq %r13, REGS_R13(%r10)
-	movq %r14, REGS_R14(%r10)
-	movq %r15, REGS_R15(%r10)
-	movq $0, REGS_FULL(%r10)
-	leaq WIN(KERNEL_STACK_TOP), %rsp
-	xorl %ebp, %ebp
-	movq %rax, %rdx
-	movabsq $trap_syscall, %rax
+	save_at_syscall
+	movabsq $fast_syscall, %rax
 	call *%rax
 	/* It returns to go on with the same native thread: in rax and rdx what that is
 	 * told, in rbx and r12 to r15 what it had there. `syscall` left RIP in the lower

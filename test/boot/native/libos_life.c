@@ -157,7 +157,7 @@ static void a_process_moves(void)
 	until_set(&BOARD->done);
 	CHECK(&check, BOARD->number[0] == child.pid);
 	CHECK(&check, BOARD->number[1] == 0x3f); /* nothing of what the child had */
-	CHECK(&check, BOARD->number[2] == 7);    /* and `modules` */
+	CHECK(&check, BOARD->number[2] == 8);    /* and `modules` and `inspector` */
 	CHECK(&check, BOARD->status[0] == STATUS_INVALID);
 	until_gone("second");
 	REFUSED(GONE, grant_libos(libos, "x", board_object));
@@ -172,7 +172,7 @@ static void an_isolated_one_begins_with_pid_1(void)
 	uint32_t libos = stage_under(&l, STAGE_LOOKS);
 	until_set(&BOARD->done);
 	CHECK(&check, BOARD->number[0] == 1);
-	CHECK(&check, BOARD->number[2] == 5); /* no `modules` */
+	CHECK(&check, BOARD->number[2] == 6); /* no `modules` */
 	until_gone("alone");
 	release(libos);
 }

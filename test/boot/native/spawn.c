@@ -175,7 +175,7 @@ static void processes_are_refused(void)
 		REFUSED(NO_MEMORY, create_raw(&r, &child));
 	r = good, r.pid = 1;
 	REFUSED(EXISTS, create_raw(&r, &child));
-	r.pid = 32768;
+	r.pid = 4096;
 	CHECK(&check, create_raw(&r, &child) != STATUS_OK);
 	r.pid = UINT32_MAX;
 	CHECK(&check, create_raw(&r, &child) != STATUS_OK);
