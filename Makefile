@@ -65,6 +65,10 @@ flags_host := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen
 flags_test := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen $(sanitize)
 flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 
+# What the gate keeps itself, these need not (kernel/fastpath.c). Only gcc can be told.
+$(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += $(if $(findstring clang,$(CC)),,\
+        $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
+
 objects = $(patsubst %,$(BUILD)/obj/$(1)/%.o,$(2))
 
 # $(call flavour,NAME,COMPILER,PREREQUISITE): the objects of one flavour.

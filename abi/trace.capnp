@@ -29,7 +29,7 @@ struct TraceEvent {
     # A wait in cap_enter ended otherwise than by completions: with this status.
 
     start @9 :Start;
-    # The thread begins, or its process goes on under another libOS.
+    # The thread begins.
 
     end @10 :End;
     # The thread has ended.

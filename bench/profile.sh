@@ -1,10 +1,11 @@
 #!/bin/bash
 # profile.sh: where the instructions of one of the capability core's rows go.
 #
-#   bench/profile.sh [--path | --instructions] ROW
+#   bench/profile.sh [--inlined] [--path | --instructions] ROW
 #
 # ROW is one of bench/native/caps.c. Prints, for one operation, how many
 # instructions each function executed: of both processes and of the exokernel.
+#   --inlined       a function that was inlined counts as one of its own
 #   --path          the same in the order they ran: a line for each stay in a function
 #   --instructions  every instruction of one turn, in order, disassembled
 #
@@ -26,11 +27,12 @@ die() {
 }
 
 options() {
-	show=functions row=
+	show=functions inlined=0 row=
 	while (($#)); do
 		case $1 in
 		--path | --instructions) show=${1#--} ;;
-		-*) die "$1: no such option (--path, --instructions)" ;;
+		--inlined) inlined=1 ;;
+		-*) die "$1: no such option (--inlined, --path, --instructions)" ;;
 		*) row=$1 ;;
 		esac
 		shift
@@ -95,6 +97,24 @@ find_functions() {
 	} | sort | awk '$2 == 0 { name = $3 } $2 == 1 { print $1, name }' > "$dir/functions"
 }
 
+# names_inside ELF PATTERN: "PC FUNCTION" for the PCs that match: of the functions
+# that were inlined there the innermost.
+names_inside() {
+	awk -v pattern="$2" '$1 ~ pattern { print "0x" $1 }' "$dir/counts" |
+		addr2line -a -f -i -e "$1" | awk '/^0x/ {
+			pc = substr($1, 3)
+			getline name
+			if (name != "??")
+				print pc, name
+		}'
+}
+
+# Later lines of the file win.
+find_inlined() {
+	names_inside "$kernel" '^ffffffff' >> "$dir/functions"
+	names_inside "$program.debug" '^00000000' >> "$dir/functions"
+}
+
 show_functions() {
 	awk -v each="$each" 'NR == FNR { name[$1] = $2; next }
 		{ count[name[$1]] += $2 / each; all += $2 / each }
@@ -133,4 +153,5 @@ dir=$(mktemp -d "$build/bench/profile.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 run
 find_functions
+((!inlined)) || find_inlined
 "show_$show"

@@ -5,16 +5,19 @@
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
 #include "kernel/image.h"
+#include "kernel/inspector.h"
 #include "kernel/libos.h"
 #include "kernel/log.h"
 #include "kernel/messages.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
+#include "kernel/trace.h"
 
 /* -- its domain -------------------------------------------------------------------- */
 
 /* What the exokernel itself names in a libOS's CapSet, with its first process. */
-static const char *const own_names[] = {"libos", "self", "space", "thread", "module", "modules"};
+static const char *const own_names[] = {"libos", "self", "space", "thread", "inspector",
+                                        "module", "modules"};
 
 static bool is_own_name(struct capnp_text name)
 {
@@ -57,6 +60,7 @@ static void grant_own(struct libos *l, struct process *p)
 {
 	struct object *const own[ARRAY_SIZE(own_names)] = {
 		&l->object, &p->object, &p->space->object, thread_control_object(),
+		inspector_object(),
 		l->region ? &l->region->object : NULL,
 		l->messages ? message_buffer_object(l->messages) : NULL,
 	};
@@ -68,7 +72,8 @@ static void grant_own(struct libos *l, struct process *p)
 		if (domain_grant(l->domain, own_names[i], strlen(own_names[i]), own[i]))
 			panic("a reserved place in a CapSet is gone");
 	}
-	object_drop(own[3]); /* thread_control_object() took one for us */
+	object_drop(own[3]); /* thread_control_object() took one for us, */
+	object_drop(own[4]); /* and so did inspector_object() */
 }
 
 /* -- a new process ------------------------------------------------------------------- */
@@ -276,6 +281,7 @@ static enum status call_become(struct libos *l, struct call *call)
 	if (status)
 		return status;
 	log_line("PID %u: from libOS %s to %s", m.from->pid, old->id, l->id);
+	trace_unanswered(call->thread);
 	if (!l->used)
 		grant_own(l, successor);
 	l->used = true;

@@ -262,6 +262,8 @@ static enum status answer_child(struct memobject *m, struct call *call)
 	                                memory_object_child_params_get_page(params),
 	                                memory_object_child_params_get_pages(params), &child);
 
+	if (status == STATUS_INVALID)
+		return call_refuse(call, status, "no such range of pages, or more than 65536");
 	if (status)
 		return status;
 	memory_object_child_results_set_object(
@@ -355,6 +357,8 @@ static enum status answer_readonly(struct memobject *m, struct call *call)
 	return STATUS_OK;
 }
 
+static const char past_the_end[] = "past the object's end";
+
 static bool inside(const struct memobject *m, uint64_t offset, uint64_t size)
 {
 	uint64_t end = (uint64_t)m->pages << PAGE_SHIFT;
@@ -378,11 +382,11 @@ static enum status answer_read(struct memobject *m, struct call *call)
 	uint8_t *bytes;
 
 	if (!inside(m, offset, count))
-		return STATUS_INVALID;
+		return call_refuse(call, STATUS_INVALID, past_the_end);
 	results = memory_object_read_results_build(&call->results);
 	bytes = capnp_init_data(results.s, 0, count);
 	if (!bytes)
-		return STATUS_TOO_SMALL;
+		return call_refuse(call, STATUS_TOO_SMALL, "more than one message holds");
 	return memobject_copy(m, offset, bytes, count, false);
 }
 
@@ -396,7 +400,7 @@ static enum status answer_write(struct memobject *m, struct call *call)
 	if (status)
 		return status;
 	if (!inside(m, offset, data.size))
-		return STATUS_INVALID;
+		return call_refuse(call, STATUS_INVALID, past_the_end);
 	return memobject_copy(m, offset, (void *)(uintptr_t)data.bytes, data.size, true);
 }
 
@@ -501,7 +505,8 @@ static enum status pool_allocate(const struct memory_pool *p, struct call *call)
 	                                       memory_pool_allocate_params_get_pages(params));
 
 	if (!m)
-		return STATUS_NO_MEMORY;
+		return call_refuse(call, STATUS_NO_MEMORY,
+		                   "no pages, more than 524288, or more than the ledger has");
 	memory_pool_allocate_results_set_object(
 		memory_pool_allocate_results_build(&call->results),
 		call_answer_cap(call, &m->object));

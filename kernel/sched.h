@@ -117,13 +117,6 @@ void sched_kick(struct thread *t);
  * the lock. The kernel stack's content ends here. Also shared. */
 _Noreturn void sched_leave(void);
 
-/* Goes on with the current thread, which cap_enter tells this. Shared. */
-_Noreturn void sched_go_on(struct thread *t, uint64_t status, uint64_t ring);
-
-/* The current thread waits; `to`, which was waiting and is claimed, runs on in its
- * place, on the same context. Shared. */
-_Noreturn void sched_hand_over(struct thread *to);
-
 /* What is to be done when the timer has fired. */
 void sched_tick(void);
 

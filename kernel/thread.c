@@ -53,7 +53,11 @@ static enum status add_ring(struct thread *t, unsigned kind, struct space *space
 		page_free(page);
 		return status;
 	}
-	*r = (struct thread_ring){.page = page, .address = address};
+	*r = (struct thread_ring){
+		.page = page,
+		.address = address,
+		.domain = thread_domain(t, kind),
+	};
 	return STATUS_OK;
 }
 
@@ -196,6 +200,8 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 		page_free(t);
 		return status;
 	}
+	for (unsigned i = 0; i < PENDING_OWN; i++)
+		t->own[i] = (struct pending){.thread = t, .place = (uint8_t)i};
 	object_init(&t->object, &thread_type);
 	sched_thread_init(t);
 	set_start(t, start);

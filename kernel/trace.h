@@ -89,7 +89,7 @@ static inline void trace_woken(const struct thread *t, enum status status)
 		trace_write_woken(t, status);
 }
 
-/* A thread begins, its registers set; also after Libos.become. */
+/* A thread begins, its registers set. */
 static inline void trace_start(const struct thread *t)
 {
 	if (trace_on)

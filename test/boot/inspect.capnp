@@ -12,7 +12,6 @@ const system :import "/abi/manifest.capnp".Manifest = (
       (name = "power", source = "power"),
       (name = "memory", source = "memory"),
       (name = "table", source = "libos"),
-      (name = "inspector", source = "inspector"),
     ],
   ),
   program = (path = "/none", arguments = ["none"]),

@@ -446,10 +446,6 @@ static void stops_here(struct player *p, const struct seen *s)
 {
 	struct seen last = look(p, p->at - 1);
 
-	if (s->kind == KIND_END) {
-		ended(p, "it is ended from outside, code %d", trace_event_end_get_code(s->end));
-		return;
-	}
 	if (last.kind == KIND_ENTRY && !last.answered) {
 		uint64_t interface = trace_event_entry_get_interface(last.entry);
 		uint16_t method = trace_event_entry_get_method(last.entry);
@@ -468,7 +464,10 @@ static void stops_here(struct player *p, const struct seen *s)
 			return;
 		}
 	}
-	ended(p, "the recording ends while it waits");
+	if (s->kind == KIND_END)
+		ended(p, "it is ended from outside, code %d", trace_event_end_get_code(s->end));
+	else
+		ended(p, "the recording ends while it waits");
 }
 
 /* Waits as the thread did. What had come by the time when it called again was
@@ -517,6 +516,10 @@ static bool same_enter(struct player *p, uint64_t least, uint64_t timeout)
 
 	if (s.kind == KIND_NONE) {
 		player_stop(p, "the recording ends here; the program goes on");
+		return false;
+	}
+	if (s.kind == KIND_END && trace_event_end_get_reason(s.end) != END_REASON_EXITED) {
+		ended(p, "it is ended from outside, code %d", trace_event_end_get_code(s.end));
 		return false;
 	}
 	if (s.kind == KIND_ENTER && trace_event_enter_get_ring(s.enter) == TRACE_EVENT_RING_PROGRAM &&

@@ -107,6 +107,7 @@ static void what_was_given_is_there(void)
 {
 	static const char *const given[] = {
 		"console", "table", "power", "initrd", "start", "libos", "self", "space", "thread",
+		"inspector",
 		"module", "modules",
 	};
 	enum { COUNT = sizeof given / sizeof given[0] };
