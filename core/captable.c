@@ -24,7 +24,9 @@ static void set_slot(struct captable *t, uint32_t index, struct capslot to)
 
 void captable_init(struct captable *t)
 {
-	*t = (struct captable){.free_head = CAPTABLE_END};
+	t->page_count = 0;
+	t->free_head = CAPTABLE_END;
+	t->used = 0;
 }
 
 /*@ assigns \nothing;
@@ -73,6 +75,18 @@ enum status captable_grow(struct captable *t, struct capslot *page)
 	}
 	t->pages[t->page_count++] = page;
 	t->free_head = (uint16_t)first;
+	//@ assert laid_out(t);
+	/*@ assert \forall integer i; 0 <= i < first ==> slot_of(t, i) == slot_of{Pre}(t, i) &&
+	      (is_free(t, i) <==> is_free{Pre}(t, i)) && (is_used(t, i) <==> is_used{Pre}(t, i)) &&
+	      slot_of(t, i)->id == \at(slot_of(t, i)->id, Pre) &&
+	      slot_of(t, i)->epoch == \at(slot_of(t, i)->epoch, Pre); */
+	//@ assert \forall integer k; 0 <= k < CAPTABLE_PAGE_SLOTS ==> slot_of(t, first + k) == page + k;
+	/*@ assert \forall integer i; first <= i < slots(t) ==> slot_of(t, i) == page + (i - first) &&
+	      is_free(t, i) && index_of(slot_of(t, i)->id) != i && generation_of(slot_of(t, i)->id) == 1 &&
+	      slot_of(t, i)->epoch == (i == slots(t) - 1 ? \at(t->free_head, Pre) : i + 1); */
+	//@ assert used_numbered(t) && free_numbered(t);
+	//@ assert head_free(t) && links_free(t) && links_differ(t);
+	//@ assert ids_stand{Pre, Here}(t, 0) && next_uses_stand{Pre, Here}(t);
 	return STATUS_OK;
 }
 
@@ -185,17 +199,25 @@ void captable_restore(struct captable *t, const struct captable_move *move)
 
 struct object *captable_drain(struct captable *t, uint32_t *cursor)
 {
-	uint32_t end = (uint32_t)t->page_count * CAPTABLE_PAGE_SLOTS;
+	uint32_t end = (uint32_t)t->page_count * CAPTABLE_PAGE_SLOTS, i = *cursor;
 
-	for (; *cursor < end; (*cursor)++) {
-		struct capslot *slot = slot_at(t, *cursor);
-
-		if (slot->object)
-			return empty(t, slot);
-	}
-	return NULL;
+	/*@ loop invariant \at(*cursor, Pre) <= i;
+	    loop invariant \forall integer k; \at(*cursor, Pre) <= k < i && k < end ==> is_free(t, k);
+	    loop assigns i;
+	    loop variant end - i;
+	*/
+	while (i < end && !slot_at(t, i)->object)
+		i++;
+	*cursor = i;
+	//@ assert pages_stay{Pre, Here}(t);
+	//@ assert laid_out(t);
+	//@ assert slots_stay{Pre, Here}(t, -1);
+	//@ assert used_numbered(t) && free_numbered(t);
+	//@ assert head_free(t) && links_free(t) && links_differ(t);
+	return i < end ? empty(t, slot_at(t, i)) : NULL;
 }
 
+//@ requires \valid_read(slot); assigns \nothing;
 static const char *check_slot(const struct capslot *slot, uint32_t index)
 {
 	uint32_t low = slot->object ? index : CAPTABLE_SLOTS - 1 - index;
@@ -211,6 +233,10 @@ const char *captable_check(const struct captable *t)
 	uint32_t end = (uint32_t)t->page_count * CAPTABLE_PAGE_SLOTS;
 	uint32_t free = 0, used = 0;
 
+	/*@ loop invariant free <= end;
+	    loop assigns i, free;
+	    loop variant end - free;
+	*/
 	for (uint32_t i = t->free_head; i != CAPTABLE_END; i = slot_at(t, i)->epoch) {
 		if (i >= end)
 			return "a free slot's index is out of range";
@@ -219,6 +245,7 @@ const char *captable_check(const struct captable *t)
 		if (++free > end)
 			return "the free list has a cycle";
 	}
+	//@ loop invariant i <= end; loop assigns i, used; loop variant end - i;
 	for (uint32_t i = 0; i < end; i++) {
 		const char *wrong = check_slot(slot_at(t, i), i);
 

@@ -182,12 +182,15 @@ struct captable_move {
       0 <= i < slots(t) ==> \valid(slot_of(t, i)) && \separated(t, slot_of(t, i));
     lemma slots_apart_from{L}: \forall struct captable *t, uint32_t *word, integer i; laid_out(t) &&
       apart(t, word) && 0 <= i < slots(t) ==> \separated(slot_of(t, i), word);
+    lemma slots_apart_from_page{L}: \forall struct captable *t, struct capslot *page, integer i, k;
+      laid_out(t) && apart_page(t, page) && 0 <= i < slots(t) && 0 <= k < CAPTABLE_PAGE_SLOTS ==>
+      \separated(slot_of(t, i), page + k);
     lemma slots_apart_from_move{L}: \forall struct captable *t, struct captable_move *m, integer i;
       laid_out(t) && apart_move(t, m) && 0 <= i < slots(t) ==> \separated(slot_of(t, i), m);
 */
 
 /*@ requires \valid(t);
-    assigns *t;
+    assigns t->page_count, t->free_head, t->used;
     ensures sound(t) && t->page_count == 0;
 */
 void captable_init(struct captable *t);
@@ -349,6 +352,15 @@ struct object *captable_commit(struct captable *t, const struct captable_move *m
 /* Undoes a move: `id` is what it was, live unless its object was revoked meanwhile. */
 void captable_restore(struct captable *t, const struct captable_move *move);
 
+/*@ requires sound(t) && \valid(cursor) && apart(t, cursor);
+    assigns *cursor, t->free_head, t->used;
+    assigns {*slot_of(t, i) | integer i; 0 <= i < slots(t)};
+    ensures some: \result != \null ==> is_used{Pre}(t, *cursor) && is_free(t, *cursor) &&
+      \result == \at(slot_of(t, \at(*cursor, Post))->object, Pre) && sound(t) &&
+      others_stand{Pre, Post}(t, \at(slot_of(t, \at(*cursor, Post))->id, Pre));
+    ensures none: \result == \null ==> sound(t) && all_stand{Pre, Post}(t) &&
+      \forall integer i; \old(*cursor) <= i < slots(t) ==> is_free(t, i);
+*/
 /* Empties any one slot, reserved ones too, and returns its object; NULL: none is
  * left. For ending a table: linear in all. `*cursor` starts at 0. */
 struct object *captable_drain(struct captable *t, uint32_t *cursor);
@@ -364,5 +376,6 @@ static inline void object_revoke(struct object *o)
 		o->epoch = 0;
 }
 
+//@ requires laid_out(t); assigns \nothing;
 /* Walks everything; NULL, or what is wrong. For tests. */
 const char *captable_check(const struct captable *t);
