@@ -162,7 +162,7 @@ static enum status serve(struct thread *t, unsigned ring, const struct ring_sqe 
 /* -- chained entries ------------------------------------------------------------- */
 
 /* Chained entries whose answer has come; served before the exokernel is left. */
-static struct pending_queue chained_ready;
+struct pending_queue ring_chained_ready;
 
 static void chained_free(struct pending *p)
 {
@@ -280,7 +280,7 @@ static void chained_answered(struct pending_queue *q, const struct ring_cqe *cqe
 {
 	for (struct pending *p = q->head; p; p = p->next)
 		p->chain.earlier = *cqe;
-	chained_move(&chained_ready, q);
+	chained_move(&ring_chained_ready, q);
 }
 
 void ring_answer_chained(struct pending *p, const struct ring_cqe *cqe)
@@ -334,12 +334,12 @@ static void serve_ready(struct pending *p)
 	object_drop(&t->object);
 }
 
-void ring_serve_chained(void)
+void ring_serve_ready(void)
 {
-	while (chained_ready.head) {
-		struct pending *p = chained_ready.head;
+	while (ring_chained_ready.head) {
+		struct pending *p = ring_chained_ready.head;
 
-		pending_unlink(&chained_ready, p);
+		pending_unlink(&ring_chained_ready, p);
 		serve_ready(p);
 	}
 }
