@@ -60,8 +60,6 @@ static enum status read_params(struct call *call, const struct ring_sqe *sqe)
 	}
 	return capnp_read_root(message, sqe->params_size, &call->params);
 }
-	return capnp_read_root(message, sqe->params_size, &call->params);
-}
 
 /* The answer's capabilities get their places in the caller's table, which were
  * reserved before the method ran. */
