@@ -155,17 +155,12 @@ static void note_server(struct endpoint *e, struct thread *t)
 	t->serves = e;
 }
 
-static uint64_t token_of(const struct thread *t, unsigned slot)
-{
-	return (uint64_t)t->served[slot].use * RING_SERVED + slot;
-}
-
 /* The header and the params. TOO_SMALL, or FAULT: *callers tells whose. */
 static enum status copy_call(const struct pending *c, const struct pending *r, unsigned caps,
                              bool *callers)
 {
 	struct ring_received header = {
-		.token = token_of(r->thread, r->receive.slot),
+		.token = r->thread->served[r->receive.slot].token,
 		.badge = c->call.facet->badge,
 		.interface = c->call.facet->interface,
 		.method = c->call.method,
@@ -194,7 +189,7 @@ static void deliver(struct pending *c, struct pending *r)
 	bool callers = true;
 	enum status status;
 
-	server->served[slot].use++;
+	server->served[slot].token += RING_SERVED;
 	status = copy_call(c, r, x ? x->count : 0, &callers);
 	if (status == STATUS_FAULT && !callers) {
 		fail_receive(r, STATUS_FAULT);
@@ -375,7 +370,7 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 static enum status find_served(const struct thread *t, uint64_t token, unsigned *slot)
 {
 	*slot = token % RING_SERVED;
-	if (!t->served[*slot].call || token_of(t, *slot) != token)
+	if (!t->served[*slot].call || t->served[*slot].token != token)
 		return STATUS_NOT_FOUND;
 	return STATUS_OK;
 }

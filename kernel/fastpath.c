@@ -57,15 +57,21 @@ HOT word *in_area(const struct thread_ring *r, uint64_t address, uint32_t size)
 	return (word *)(r->page->area + offset);
 }
 
-/* captable_lookup while others may change the table: a slot that still has the id
- * when its object has been read had it all the time, for ids do not come back. */
-HOT struct object *look_up(const struct domain *d, uint32_t id)
+/* captable_lookup while others may change the table: a slot that has the id after
+ * its object has been read had it all the time, for ids do not come back. A thread
+ * asks the same again and again: where an id's slot is does not change. */
+HOT struct object *look_up(struct thread_ring *r, uint32_t id)
 {
-	const struct capslot *slot = captable_slot(&d->table, id);
+	const struct capslot *slot = r->found;
 	struct object *o;
 
-	if (!slot)
-		return NULL;
+	if (!LIKELY(r->found_id == id)) {
+		slot = captable_slot(&r->domain->table, id);
+		if (!slot)
+			return NULL;
+		r->found = slot;
+		r->found_id = id;
+	}
 	o = ONCE(slot->object);
 	if (!o || ONCE(slot->epoch) != ONCE(o->epoch) || ONCE(slot->id) != id)
 		return NULL;
@@ -98,18 +104,25 @@ HOT void show_consumed(struct thread_ring *r, uint32_t sq)
 	__atomic_store_n(&r->page->sq_head, sq, __ATOMIC_RELEASE);
 }
 
-/* Two words at a time: most messages are a few words long. */
+/* Most messages are a few words long. */
 HOT void copy_words(word *to, const word *from, uint32_t size)
 {
 	const volatile word *in = from;
-	uint32_t i = 0, words = size / 8;
 
-	for (; i + 2 <= words; i += 2) {
-		to[i] = in[i];
-		to[i + 1] = in[i + 1];
+	for (; size >= 32; size -= 32, to += 4, in += 4) {
+		to[0] = in[0];
+		to[1] = in[1];
+		to[2] = in[2];
+		to[3] = in[3];
 	}
-	if (i < words)
-		to[i] = in[i];
+	if (size & 16) {
+		to[0] = in[0];
+		to[1] = in[1];
+		to += 2;
+		in += 2;
+	}
+	if (size & 8)
+		to[0] = in[0];
 }
 
 /* -- calls on objects of the exokernel ------------------------------------------------ */
@@ -167,7 +180,7 @@ HOT bool serve_simple(struct thread_ring *r, uint32_t tail)
 		if (LIKELY(op_and_caps(head) == RING_CALL)) {
 			if (id != head >> 32) {
 				id = (uint32_t)(head >> 32);
-				o = look_up(r->domain, id);
+				o = look_up(r, id);
 			}
 			size = o ? call_quickly(r, sqe, head, o) : -1;
 			if (size < 0)
@@ -231,42 +244,48 @@ HOT struct pending *wait_for(struct thread *t, unsigned ring, const struct ring_
 	t->own_used = 1;
 	r->pending = 1;
 	show_consumed(r, sq + 1);
-	t->regs.rax = STATUS_OK;
-	t->regs.rdx = r->address;
 	t->wait_ring = ring;
 	t->wait_count = 1;
 	return p;
 }
 
 /* The gate's way out for a native thread at a system call. */
-_Noreturn HOT void resume_native(struct thread *t)
+_Noreturn HOT void resume_native(struct thread *t, uint64_t rdx)
 {
-	__asm__ volatile("movabsq $window_resume_native, %%rax; jmp *%%rax" ::"D"(t) : "memory");
+	__asm__ volatile("movabsq $window_resume_native, %%rax; jmp *%%rax" ::"D"(t), "d"(rdx)
+	                 : "memory");
 	__builtin_unreachable();
 }
 
 /* `to`, which is claimed, runs on in the current thread's place and on the same
  * context. Once `from` can be seen to wait, another CPU may claim it: its registers
  * come first. */
-_Noreturn HOT void hand_over(struct cpu *cpu, struct thread *from, struct thread *to)
+_Noreturn HOT void hand_over(struct cpu *cpu, struct thread *from, struct thread *to,
+                             unsigned ring, uint64_t to_ring)
 {
 	struct space *space = to->process->space;
 
-	switch_from(cpu, from);
+	switch_from(from);
 	cpu->current = to;
 	to->cpu = (uint8_t)cpu->index;
 	__atomic_store_n(&from->state, THREAD_WAITING, __ATOMIC_RELEASE);
 	switch_registers(cpu, to);
 	cpu->running = space;
-	if (space->module || to->regs.full) {
-		switch_to(cpu, to);
+	if (ring == RING_PROGRAM && LIKELY(!space->module)) {
+		/* From native to native: the gate knows it all. */
+		if (cpu->loaded != space) {
+			cpu->loaded = space;
+			write_cr3(space_top(space, cpu->index));
+		}
 		unlock_shared_of(cpu);
-		((void (*)(struct thread *))gate_address(gate_resume))(to);
-		__builtin_unreachable();
+		resume_native(to, to_ring);
 	}
-	switch_to_native(cpu, space);
+	to->regs.rax = STATUS_OK;
+	to->regs.rdx = to_ring;
+	switch_to(cpu, to);
 	unlock_shared_of(cpu);
-	resume_native(to);
+	((void (*)(struct thread *))gate_address(gate_resume))(to);
+	__builtin_unreachable();
 }
 
 /* CALL of a facet whose server waits for it. Does not return if it goes this way. */
@@ -304,18 +323,20 @@ HOT void call_server(struct cpu *cpu, struct thread *t, unsigned ring,
 	flag_drop(&e->flag);
 
 	served = &server->served[receiver->receive.slot];
-	to[0] = (uint64_t)++served->use * RING_SERVED + receiver->receive.slot;
+	served->token += RING_SERVED;
+	to[0] = served->token;
 	to[1] = f->badge;
 	to[2] = f->interface;
 	to[3] = (uint16_t)(head >> 16) | (uint64_t)size << 32;
-	copy_words(to + 4, params, size);
+	if (size)
+		copy_words(to + 4, params, size);
 	answered(server, receiver, whole);
 	c = wait_for(t, ring, sqe, endpoint_cancel_call);
 	c->call.server = server;
 	c->call.slot = receiver->receive.slot;
 	served->call = c;
-	sched_donate(t, server, c);
-	hand_over(cpu, t, server);
+	sched_hand_context(t, server, c);
+	hand_over(cpu, t, server, ring, receiver->on->address);
 slowly:
 	flag_drop(&e->flag);
 }
@@ -327,8 +348,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, unsigned ring,
 {
 	struct thread_ring *r = &t->rings[ring];
 	uint64_t token = ONCE(sqe->token);
-	unsigned slot = token % RING_SERVED;
-	struct served *served = &t->served[slot];
+	struct served *served = &t->served[token % RING_SERVED];
 	struct pending *c = served->call, *receiver;
 	uint32_t size = ONCE(sqe->params_size);
 	struct endpoint *e;
@@ -337,7 +357,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, unsigned ring,
 	struct object *o;
 	word *to = NULL;
 
-	if ((uint64_t)served->use * RING_SERVED + slot != token || !c || c == SERVED_GONE ||
+	if (served->token != token || !c || c == SERVED_GONE ||
 	    t->pending || (uint16_t)(head >> 16) || ONCE(sqe->results) % 8 ||
 	    ONCE(sqe->results_size) < sizeof(struct ring_received))
 		return;
@@ -349,7 +369,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, unsigned ring,
 		if (!answer || !to)
 			return;
 	}
-	o = look_up(r->domain, (uint32_t)(head >> 32));
+	o = look_up(r, (uint32_t)(head >> 32));
 	if (!o || o->type != &endpoint_type)
 		return;
 	e = (struct endpoint *)o;
@@ -360,17 +380,18 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, unsigned ring,
 		flag_drop(&e->flag);
 		return;
 	}
-	copy_words(to, answer, size);
+	if (size)
+		copy_words(to, answer, size);
 	answered(caller, c, size);
 	served->call = NULL;
-	sched_return(t, caller);
+	sched_hand_back(t, caller);
 	receiver = wait_for(t, ring, sqe, endpoint_cancel_receive);
 	receiver->receive.endpoint = e;
-	receiver->receive.slot = (uint8_t)slot;
+	receiver->receive.slot = token % RING_SERVED;
 	receiver->next = receiver->prev = NULL;
 	e->receivers.head = e->receivers.tail = receiver;
 	flag_drop(&e->flag);
-	hand_over(cpu, t, caller);
+	hand_over(cpu, t, caller, ring, c->on->address);
 }
 
 /* -- cap_enter ------------------------------------------------------------------------------ */
@@ -389,7 +410,7 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 		serve_caller(cpu, t, ring, sqe, head);
 	if (op_and_caps(head) != RING_CALL)
 		return false;
-	o = look_up(r->domain, (uint32_t)(head >> 32));
+	o = look_up(r, (uint32_t)(head >> 32));
 	if (!o)
 		return false;
 	if (o->type == &facet_type) {
@@ -417,10 +438,12 @@ HOT bool enter(struct cpu *cpu, struct thread *t, unsigned ring, uint64_t least,
 
 	if (t->attention || cpu->attention)
 		return false;
+	if (LIKELY(ONCE(r->page->sq_tail) == r->sq_head + 1 &&
+	           ONCE(r->page->cq_head) == r->cq_tail && least == 1 &&
+	           timeout_ns == RING_FOREVER))
+		return serve_one(cpu, t, ring);
 	count = __atomic_load_n(&r->page->sq_tail, __ATOMIC_ACQUIRE) - r->sq_head;
 	used = r->cq_tail - ONCE(r->page->cq_head);
-	if (LIKELY(count == 1 && least == 1 && used == 0 && timeout_ns == RING_FOREVER))
-		return serve_one(cpu, t, ring);
 	if (count - 1 >= RING_SQ_ENTRIES || used > RING_CQ_ENTRIES ||
 	    used + r->pending + count > RING_CQ_ENTRIES || least > used + count)
 		return false;

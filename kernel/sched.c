@@ -202,7 +202,8 @@ static void put_current(uint64_t now)
 	if (!t)
 		return;
 	if (this_cpu->registers == t)
-		switch_from(this_cpu, t);
+		switch_from(t);
+	this_cpu->registers = NULL;
 	sched_clock_stop(this_cpu->self, now);
 	this_cpu->current = NULL;
 	this_cpu->running = NULL;

@@ -28,6 +28,8 @@ struct thread_ring {
 	struct ring *page;  /* NULL: there is none */
 	uint64_t address;   /* where the thread sees it */
 	struct domain *domain; /* by whose authority it asks */
+	const struct capslot *found; /* where `found_id` stands in its table */
+	uint32_t found_id;           /* looked up last; 0: none yet */
 	uint32_t sq_head;   /* ours; what stands in the page is for the reader */
 	uint32_t cq_tail;
 	uint32_t pending;   /* entries consumed and not answered */
@@ -38,7 +40,7 @@ struct thread_ring {
 #define SERVED_GONE ((struct pending *)1)
 struct served {
 	struct pending *call; /* NULL: none; SERVED_GONE: its caller is gone */
-	uint32_t use;         /* counts the slot's uses: the upper part of the token */
+	uint64_t token;       /* of its latest call; modulo RING_SERVED, the slot's number */
 };
 
 struct thread {

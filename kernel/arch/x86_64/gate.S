@@ -99,9 +99,6 @@ gate_syscall_native:
 	/* It returns to go on with the same native thread, having told it all in rax and
 	 * rdx. `syscall` left RIP in the lower half, below the hole: sysret cannot fault. */
 	movq WIN(CPU_AREA + CPU_CURRENT), %rdi
-	movq REGS_RIP(%rdi), %rcx
-	movq REGS_RFLAGS(%rdi), %r11
-	movq REGS_RSP(%rdi), %rsp
 	jmp leave_native
 
 /* Leaves for ring 1 or 3. rdi: the thread. Called at its window address, with
@@ -114,15 +111,19 @@ gate_resume:
 	orq REGS_FULL(%rdi), %rax
 	orq WIN(CPU_AREA + CPU_NEXT_TOP), %rax
 	jnz 1f
-	/* A native thread at a system call: the same, for who knows that it is one. */
-	.globl gate_resume_native
-gate_resume_native:
-	movq REGS_RIP(%rdi), %rcx
-	movq REGS_RFLAGS(%rdi), %r11
+	/* A native thread at a system call. */
 	movq REGS_RAX(%rdi), %rax
 	movq REGS_RDX(%rdi), %rdx
-	movq REGS_RSP(%rdi), %rsp
+	jmp leave_native
+
+/* The same for one whose wait ended well. rdx: its ring. */
+	.globl gate_resume_native
+gate_resume_native:
+	xorl %eax, %eax
 leave_native:
+	movq REGS_RIP(%rdi), %rcx
+	movq REGS_RFLAGS(%rdi), %r11
+	movq REGS_RSP(%rdi), %rsp
 	movq REGS_RBX(%rdi), %rbx
 	movq REGS_RBP(%rdi), %rbp
 	movq REGS_R12(%rdi), %r12

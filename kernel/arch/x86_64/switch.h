@@ -13,12 +13,11 @@ extern const char gate_syscall_module[], gate_syscall_native[];
 #define SWITCH static inline __attribute__((always_inline))
 
 /* The current thread's registers are in memory from now on, not in this CPU. */
-SWITCH void switch_from(struct cpu *cpu, struct thread *t)
+SWITCH void switch_from(struct thread *t)
 {
 	t->regs.fs_base = rdfsbase();
 	t->regs.gs_base = rdgsbase();
 	xsave(t->fpu, XCR0_ALL);
-	cpu->registers = NULL;
 }
 
 SWITCH void switch_registers(struct cpu *cpu, struct thread *t)
