@@ -65,6 +65,19 @@ flags_host := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen
 flags_test := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen $(sanitize)
 flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 
+# What every system call, fault and fork runs through is compiled for speed; the
+# rest of the exokernel for size.
+hot := fastpath ring pending reach endpoint transfer call space space_walk memobject kmem \
+       sched thread process park string timeout
+hot := $(hot:%=kernel/%.c) core/captable.c core/frames.c core/blocks.c core/capnp.c \
+       core/runqueue.c core/sorted.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
+cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
+$(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os
+
+# What the gate keeps itself, these need not (kernel/fastpath.c). Only gcc can be told.
+$(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += $(if $(findstring clang,$(CC)),,\
+        $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
+
 objects = $(patsubst %,$(BUILD)/obj/$(1)/%.o,$(2))
 
 # $(call flavour,NAME,COMPILER,PREREQUISITE): the objects of one flavour.

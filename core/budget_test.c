@@ -62,6 +62,7 @@ static void it_runs_out_and_comes_back(void **state)
 	assert_int_equal(budget_left(&b, 108 * MS), MS); /* and while that is used, */
 	budget_charge(&b, 108 * MS, 109 * MS);
 	assert_int_equal(budget_left(&b, 109 * MS), MS); /* the rest */
+	assert_int_equal(budget_left(&b, 3600 * S), 2 * MS);
 	check(&b);
 }
 

@@ -92,7 +92,7 @@ void endpoint_cancel_call(struct pending *c)
 {
 	sched_give_back(c);
 	if (c->call.server) {
-		c->call.server->served[c->call.slot].call = NULL;
+		c->call.server->served[c->call.slot].call = SERVED_GONE;
 	} else {
 		dequeue_call(c, true);
 	}
@@ -103,7 +103,6 @@ static void free_slot(struct thread *t, unsigned slot)
 {
 	t->served[slot].call = NULL;
 	t->slots_used &= (uint16_t)~(1u << slot);
-	t->slots_open &= (uint16_t)~(1u << slot);
 }
 
 void endpoint_cancel_receive(struct pending *r)
@@ -111,7 +110,6 @@ void endpoint_cancel_receive(struct pending *r)
 	struct endpoint *e = r->receive.endpoint;
 
 	pending_unlink(&e->receivers, r);
-	e->receiving--;
 	free_slot(r->thread, r->receive.slot);
 	pending_free(r);
 }
@@ -124,7 +122,6 @@ static void complete_receive(struct pending *r, struct ring_cqe *cqe)
 	struct endpoint *e = r->receive.endpoint;
 
 	pending_unlink(&e->receivers, r);
-	e->receiving--;
 	pending_complete(r, cqe);
 }
 
@@ -158,17 +155,12 @@ static void note_server(struct endpoint *e, struct thread *t)
 	t->serves = e;
 }
 
-static uint64_t token_of(const struct thread *t, unsigned slot)
-{
-	return (uint64_t)t->served[slot].use * RING_SERVED + slot;
-}
-
 /* The header and the params. TOO_SMALL, or FAULT: *callers tells whose. */
 static enum status copy_call(const struct pending *c, const struct pending *r, unsigned caps,
                              bool *callers)
 {
 	struct ring_received header = {
-		.token = token_of(r->thread, r->receive.slot),
+		.token = r->thread->served[r->receive.slot].token,
 		.badge = c->call.facet->badge,
 		.interface = c->call.facet->interface,
 		.method = c->call.method,
@@ -197,7 +189,7 @@ static void deliver(struct pending *c, struct pending *r)
 	bool callers = true;
 	enum status status;
 
-	server->served[slot].use++;
+	server->served[slot].token += RING_SERVED;
 	status = copy_call(c, r, x ? x->count : 0, &callers);
 	if (status == STATUS_FAULT && !callers) {
 		fail_receive(r, STATUS_FAULT);
@@ -213,10 +205,8 @@ static void deliver(struct pending *c, struct pending *r)
 	cqe.results_size = (uint32_t)sizeof(struct ring_received) + c->call.params_size;
 	dequeue_call(c, false);
 	server->served[slot].call = c;
-	server->slots_open |= (uint16_t)(1u << slot);
 	c->call.server = server;
 	c->call.slot = (uint8_t)slot;
-	c->call.lent = NULL;
 	complete_receive(r, &cqe);
 	if (c->thread->state == THREAD_WAITING)
 		sched_lend(c);
@@ -316,7 +306,6 @@ enum status facet_call(struct facet *f, const struct call *call, const struct ri
 	c->call.params_size = sqe->params_size;
 	c->call.method = sqe->method;
 	c->call.server = NULL;
-	c->call.lent = NULL;
 	enqueue_by_priority(&e->calls, c);
 	e->waiting++;
 	object_hold(&e->object);
@@ -371,7 +360,6 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 	t->slots_used |= (uint16_t)(1u << slot);
 	r->receive = (struct pending_receive){.endpoint = e, .slot = (uint8_t)slot};
 	pending_append(&e->receivers, r);
-	e->receiving++;
 	object_hold(&e->object);
 	match(e);
 	object_drop(&e->object);
@@ -382,7 +370,7 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 static enum status find_served(const struct thread *t, uint64_t token, unsigned *slot)
 {
 	*slot = token % RING_SERVED;
-	if (!(t->slots_open >> *slot & 1) || token_of(t, *slot) != token)
+	if (!t->served[*slot].call || t->served[*slot].token != token)
 		return STATUS_NOT_FOUND;
 	return STATUS_OK;
 }
@@ -452,7 +440,7 @@ static enum status answer(struct thread *t, unsigned ring, const struct ring_sqe
 
 	if (status)
 		return status;
-	c = t->served[slot].call;
+	c = t->served[slot].call == SERVED_GONE ? NULL : t->served[slot].call;
 	if (sqe->status >= STATUS_COUNT || sqe->params_size > RING_MESSAGE_MAX ||
 	    (sqe->status && sqe->caps_how))
 		return STATUS_INVALID;
@@ -500,7 +488,7 @@ void endpoint_thread_end(struct thread *t)
 	for (unsigned slot = 0; slot < RING_SERVED; slot++) {
 		struct pending *c = t->served[slot].call;
 
-		if (!c)
+		if (!c || c == SERVED_GONE)
 			continue;
 		sched_give_back(c);
 		free_slot(t, slot);
@@ -527,6 +515,16 @@ static enum status call_facet(struct endpoint *e, struct call *call)
 	return STATUS_OK;
 }
 
+/* At most RING_SERVED for each thread that receives. */
+static uint32_t count(const struct pending_queue *q)
+{
+	uint32_t n = 0;
+
+	for (const struct pending *p = q->head; p; p = p->next)
+		n++;
+	return n;
+}
+
 static enum status endpoint_call(struct object *o, struct call *call)
 {
 	struct endpoint *e = (struct endpoint *)o;
@@ -538,7 +536,7 @@ static enum status endpoint_call(struct object *o, struct call *call)
 	case ENDPOINT_INFO:
 		info = endpoint_info_results_build(&call->results);
 		endpoint_info_results_set_waiting(info, e->waiting);
-		endpoint_info_results_set_receivers(info, e->receiving);
+		endpoint_info_results_set_receivers(info, count(&e->receivers));
 		return STATUS_OK;
 	default:
 		return STATUS_NO_METHOD;

@@ -19,7 +19,6 @@ struct endpoint {
 	bool closed;          /* nobody can receive any more */
 	uint32_t facets;
 	uint32_t waiting;     /* in calls */
-	uint32_t receiving;   /* in receivers */
 	struct pending_queue calls;     /* highest priority first, then oldest */
 	struct pending_queue receivers; /* oldest first */
 	struct facet *gone;   /* facets without capabilities, for the server to hear of */

@@ -39,7 +39,7 @@ static struct capnp_text type_name(const struct object_type *type)
 
 static uint64_t pages_of(const struct object *o)
 {
-	if (o->type == &memobject_type)
+	if (o->type == &memobject_type || o->type == &shared_buffer_type)
 		return ((const struct memobject *)o)->pages;
 	if (o->type == &readonly_memory_type)
 		return ((const struct readonly_memory *)o)->memory->pages;

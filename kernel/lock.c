@@ -29,14 +29,14 @@ void lock_upgrade(void)
 {
 	if (this_cpu->exclusive)
 		return;
-	unlock_shared();
+	unlock_shared_of(this_cpu);
 	kernel_lock();
 }
 
 void kernel_unlock(void)
 {
 	if (!this_cpu->exclusive) {
-		unlock_shared();
+		unlock_shared_of(this_cpu);
 		return;
 	}
 	this_cpu->exclusive = false;

@@ -23,16 +23,16 @@ void kernel_lock(void);
 
 /* From outside: shared. */
 void lock_wait(uint32_t *lock);
-static inline void lock_shared(void)
+static inline void lock_shared_of(struct cpu *self)
 {
-	if (__atomic_exchange_n(&this_cpu->lock, 1, __ATOMIC_ACQUIRE))
-		lock_wait(&this_cpu->lock);
+	if (__atomic_exchange_n(&self->lock, 1, __ATOMIC_ACQUIRE))
+		lock_wait(&self->lock);
 }
 
 /* Drops it, where it cannot be exclusive. */
-static inline void unlock_shared(void)
+static inline void unlock_shared_of(struct cpu *self)
 {
-	__atomic_store_n(&this_cpu->lock, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&self->lock, 0, __ATOMIC_RELEASE);
 }
 
 /* From shared to exclusive. Others may have been in between: look again at

@@ -36,15 +36,26 @@ struct call {
 	const char *reason; /* why it is refused, for people; see call_refuse */
 };
 
+struct quick_method;
+
 struct object_type {
 	const char *name;
 	uint64_t interface;
 	enum status (*call)(struct object *, struct call *);
 	void (*destroy)(struct object *); /* refs is 0 */
-	uint32_t shared; /* bit m: method m may be served shared (lock.h), by a call that
-	                    has no domain. If it then refuses, having done nothing, it is
-	                    called again, exclusively */
+	const struct quick_method *quick; /* by method; NULL: none is */
+	uint16_t quick_count;
 };
+
+/* A method whose params and results are plain data, as the words of the two structs,
+ * and which is done by this CPU alone: it is served shared (lock.h) and without
+ * the codec where the caller's messages have just that shape. Any status but OK
+ * means that nothing was done, and that `call` is to be asked. */
+struct quick_method {
+	enum status (*serve)(struct object *, const uint64_t *params, uint64_t *results);
+	uint8_t params, results; /* words, at most QUICK_WORDS */
+};
+enum { QUICK_WORDS = 4 };
 
 static inline void object_init(struct object *o, const struct object_type *type)
 {

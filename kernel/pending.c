@@ -12,16 +12,16 @@ static struct pending *take_own(struct thread *t)
 	if (place >= PENDING_OWN)
 		return NULL;
 	t->own_used |= (uint8_t)(1u << place);
-	t->own[place].place = (uint8_t)place;
 	return &t->own[place];
 }
 
-static struct pending *take_heap(struct ledger *ledger)
+static struct pending *take_heap(struct thread *t, struct ledger *ledger)
 {
 	struct pending *p = block_alloc(ledger, sizeof(*p));
 
 	if (p) {
 		p->place = PENDING_HEAP;
+		p->thread = t;
 		p->ledger = ledger;
 	}
 	return p;
@@ -33,11 +33,11 @@ struct pending *pending_create(const struct call *call, void (*cancel)(struct pe
 	struct pending *p = take_own(t);
 
 	if (!p)
-		p = take_heap(call->domain->ledger);
+		p = take_heap(t, call->domain->ledger);
 	if (!p)
 		return NULL;
-	p->thread = t;
 	p->ring = (uint8_t)call->ring;
+	p->on = &t->rings[call->ring];
 	p->sq = t->rings[call->ring].sq_head - 1;
 	p->user_data = call->user_data;
 	p->results_address = call->results_address;
@@ -74,10 +74,19 @@ void pending_free(struct pending *p)
 {
 	cancel_chained(p);
 	unlink_from_thread(p);
+	p->next_in_thread = p->prev_in_thread = NULL;
 	if (p->place == PENDING_HEAP)
 		block_free(p, sizeof(*p), p->ledger);
 	else
 		p->thread->own_used &= (uint8_t)~(1u << p->place);
+}
+
+struct pending *pending_only(const struct thread *t, unsigned ring)
+{
+	struct pending *p = t->pending;
+
+	return p && !p->next_in_thread && p->place == 0 && p->ring == ring && !p->chained.head ?
+	               p : NULL;
 }
 
 void pending_complete(struct pending *p, const struct ring_cqe *from)

@@ -16,9 +16,9 @@ struct endpoint;
 struct facet;
 struct ledger;
 struct object;
-struct sched_context;
 struct space;
 struct thread;
+struct thread_ring;
 struct transfer;
 
 enum { PENDING_OWN = 3, PENDING_HEAP = 0xff };
@@ -36,8 +36,6 @@ struct pending_call {
 	uint16_t method;
 	uint8_t slot;            /* served: which of the server's */
 	struct thread *server;   /* NULL: nobody has received it yet */
-	struct sched_context *lent; /* runs the server until it answers; or NULL */
-	struct pending *outer;   /* through which call the context came to the caller */
 	struct transfer *transfer; /* queued: the capabilities that travel; or NULL */
 	struct ledger *transfer_ledger; /* who pays for that */
 };
@@ -69,7 +67,8 @@ struct pending_chained {
 struct pending {
 	struct thread *thread;
 	struct pending *next_in_thread, *prev_in_thread;
-	uint8_t ring;  /* enum thread_ring_kind */
+	struct thread_ring *on; /* its ring, */
+	uint8_t ring;  /* and which of the thread's: enum thread_ring_kind */
 	uint8_t place; /* which of the thread's own, or PENDING_HEAP */
 	uint32_t sq;   /* the entry's number on its ring */
 	uint64_t user_data;
@@ -106,6 +105,10 @@ void pending_free(struct pending *p);
 
 /* All of the thread's are cancelled. */
 void pending_cancel_all(struct thread *t);
+
+/* The thread's only record, of that ring, if it is own[0] and nothing is chained to
+ * it; else NULL. */
+struct pending *pending_only(const struct thread *t, unsigned ring);
 
 /* The thread's record of entry `sq` of that ring; NULL: it is answered. */
 struct pending *pending_of_entry(const struct thread *t, unsigned ring, uint32_t sq);

@@ -16,7 +16,7 @@
 struct libos;
 struct process;
 
-enum { PID_COUNT = 32768, PID_COUNT_ISOLATED = 512 };
+enum { PID_COUNT = 4096, PID_COUNT_ISOLATED = 512 };
 
 struct pid_table {
 	struct process **slots; /* by PID; slot 0 is unused */
@@ -80,7 +80,8 @@ void process_started(struct process *p);
 /* Ends every thread. */
 void process_kill(struct process *p, int32_t code, uint32_t reason);
 
-/* The thread did what it may not: its process ends, and the log says why. */
+/* The thread did what it may not: its process ends, and the log says why. Under a
+ * module it was the module that did, and its libOS ends. */
 void process_fault(struct thread *t, uint32_t vector, uint32_t error, uint64_t address);
 
 /* thread_end's last act: the thread leaves the process, which ends with it if

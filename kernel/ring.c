@@ -393,8 +393,11 @@ static void wait(struct thread *t, unsigned ring, uint32_t least, uint64_t timeo
 	t->state = THREAD_WAITING;
 	t->wait_ring = ring;
 	t->wait_count = least;
+	t->direct = NULL;
 	if (timeout_ns < UINT64_MAX / 2)
 		timeout_set(&t->wait_timeout, clock_now() + timeout_ns, wait_expired);
+	else if (least == 1 && !t->regs.full && unconsumed(&t->rings[ring]) == 0)
+		t->direct = pending_only(t, ring);
 	sched_lend(endpoint_call_of(t));
 }
 

@@ -4,8 +4,7 @@
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/boot.h"
 #include "kernel/arch/x86_64/clock.h"
-#include "kernel/arch/x86_64/tlb.h"
-#include "kernel/arch/x86_64/window.h"
+#include "kernel/arch/x86_64/switch.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/lock.h"
 #include "kernel/panic.h"
@@ -16,7 +15,7 @@
 
 enum { INTERRUPT_RETRY_NS = 1000000 };
 
-extern const char gate_resume[], gate_syscall_module[], gate_syscall_native[];
+extern const char gate_resume[];
 
 static struct thread *thread_of_node(struct runqueue_node *n)
 {
@@ -130,60 +129,6 @@ void sched_kick(struct thread *t)
 		apic_send_ipi(t->cpu, VECTOR_KICK);
 }
 
-/* --- onto the CPU and off it ------------------------------------------------ */
-
-/* The thread's registers are in memory from now on, not in this CPU. */
-static void save_registers(struct thread *t)
-{
-	struct cpu *cpu = this_cpu;
-
-	if (cpu->registers != t)
-		return;
-	t->regs.fs_base = rdfsbase();
-	t->regs.gs_base = rdgsbase();
-	xsave(t->fpu, boot_xcr0);
-	cpu->registers = NULL;
-}
-
-static void load_registers(struct thread *t)
-{
-	if (this_cpu->registers == t)
-		return;
-	null_segments(); /* a thread may have left selectors of its own */
-	wrfsbase(t->regs.fs_base);
-	wrgsbase(t->regs.gs_base);
-	xrstor(t->fpu, boot_xcr0);
-	this_cpu->registers = t;
-}
-
-/* Which table the gate loads, and what it needs to know of the module. */
-static void load_space(struct thread *t)
-{
-	struct space *space = t->process->space;
-	struct cpu *cpu = this_cpu;
-	uint64_t top = virt_to_phys(space->top[cpu->index]).v;
-
-	cpu->running = space;
-	/* `loaded` is what stands in CR3 whenever the lock is free: tlb_leave
-	 * relies on it. */
-	if (space->module) {
-		if (cpu->loaded)
-			write_cr3(cpu->kernel_top);
-		cpu->next_top = top;
-		cpu->loaded = NULL;
-		cpu->cells->syscall = gate_address(gate_syscall_module);
-		cpu->cells->module_stack = t->regs.module_stack;
-		cpu->cells->module_syscall = t->process->module_syscall;
-		cpu->cells->module_trap = t->process->module_trap;
-		return;
-	}
-	if (cpu->loaded != space)
-		write_cr3(top);
-	cpu->next_top = 0;
-	cpu->loaded = space;
-	cpu->cells->syscall = gate_address(gate_syscall_native);
-}
-
 /* --- turns ----------------------------------------------------------------- */
 
 /* True: somebody waits for the CPU who would be next after this turn. */
@@ -256,7 +201,9 @@ static void put_current(uint64_t now)
 
 	if (!t)
 		return;
-	save_registers(t);
+	if (this_cpu->registers == t)
+		switch_from(t);
+	this_cpu->registers = NULL;
 	sched_clock_stop(this_cpu->self, now);
 	this_cpu->current = NULL;
 	this_cpu->running = NULL;
@@ -377,40 +324,11 @@ static void idle(void)
 
 _Noreturn static void resume(struct thread *t)
 {
-	load_registers(t);
-	load_space(t);
+	switch_to(this_cpu, t);
 	arm_timer();
 	kernel_unlock();
 	((void (*)(struct thread *))gate_address(gate_resume))(t);
 	__builtin_unreachable();
-}
-
-_Noreturn static void resume_shared(struct thread *t)
-{
-	load_registers(t);
-	load_space(t);
-	unlock_shared();
-	((void (*)(struct thread *))gate_address(gate_resume))(t);
-	__builtin_unreachable();
-}
-
-void sched_go_on(struct thread *t, uint64_t status, uint64_t ring)
-{
-	t->regs.rax = status;
-	t->regs.rdx = ring;
-	resume_shared(t);
-}
-
-/* Once it waits, another CPU may claim it: its registers come first. */
-void sched_hand_over(struct thread *to)
-{
-	struct thread *from = this_cpu->current;
-
-	save_registers(from);
-	this_cpu->current = to;
-	to->cpu = (uint8_t)this_cpu->index;
-	__atomic_store_n(&from->state, THREAD_WAITING, __ATOMIC_RELEASE);
-	resume_shared(to);
 }
 
 __attribute__((noinline)) static void run_another(void)

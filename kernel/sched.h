@@ -46,15 +46,12 @@ static inline bool sched_has_time(const struct thread *t)
  * whose time is running stays the same. Shared, if both threads are this CPU's to
  * touch. */
 
-/* `from`, which waits for the answer to `call`, gives its context to `to`, which
- * waits, or is this CPU's current thread. If `to` works on a lent one already, or
- * `from` has none, nothing changes. */
-static inline void sched_donate(struct thread *from, struct thread *to, struct pending *call)
+/* The same where it is known that `from` has a context and `to` a lender not. */
+static inline void sched_hand_context(struct thread *from, struct thread *to,
+                                      struct pending *call)
 {
 	struct sched_context *c = from->context;
 
-	if (!c || to->lender)
-		return;
 	if (to->own_context)
 		to->own_context->user = NULL; /* it rests */
 	from->context = NULL;
@@ -65,24 +62,39 @@ static inline void sched_donate(struct thread *from, struct thread *to, struct p
 	c->user = to;
 }
 
-/* `from`, which is this CPU's current thread, has answered `to`: what it had from
- * that goes back. It runs on its own again; if it has none, only until it leaves
- * the exokernel: a passive server answers and receives in one entry. */
-static inline void sched_return(struct thread *from, struct thread *to)
+/* `from`, which waits for the answer to `call`, gives its context to `to`, which
+ * waits, or is this CPU's current thread. If `to` works on a lent one already, or
+ * `from` has none, nothing changes. */
+static inline void sched_donate(struct thread *from, struct thread *to, struct pending *call)
 {
-	struct sched_context *c = from->context;
+	if (from->context && !to->lender)
+		sched_hand_context(from, to, call);
+}
 
-	if (!to || from->lender != to)
-		return;
-	KASSERT(c && to->borrower == from);
+/* The same where it is known that `from` has what it runs on from `to`. */
+static inline void sched_hand_back(struct thread *from, struct thread *to)
+{
+	struct sched_context *c = from->context, *own = from->own_context;
+
 	from->lender = NULL;
 	to->borrower = NULL;
 	to->lent_for = NULL;
 	to->context = c;
 	c->user = to;
-	from->context = from->own_context;
-	if (from->own_context)
-		from->own_context->user = from;
+	from->context = own;
+	if (own)
+		own->user = from;
+}
+
+/* `from`, which is this CPU's current thread, has answered `to`: what it had from
+ * that goes back. It runs on its own again; if it has none, only until it leaves
+ * the exokernel: a passive server answers and receives in one entry. */
+static inline void sched_return(struct thread *from, struct thread *to)
+{
+	if (!to || from->lender != to)
+		return;
+	KASSERT(from->context && to->borrower == from);
+	sched_hand_back(from, to);
 }
 
 /* The caller waits for this call (NULL: for none): it lends its context to who
@@ -116,13 +128,6 @@ void sched_kick(struct thread *t);
 /* Leaves the kernel: runs the current thread on, or another, or idles. Drops
  * the lock. The kernel stack's content ends here. Also shared. */
 _Noreturn void sched_leave(void);
-
-/* Goes on with the current thread, which cap_enter tells this. Shared. */
-_Noreturn void sched_go_on(struct thread *t, uint64_t status, uint64_t ring);
-
-/* The current thread waits; `to`, which was waiting and is claimed, runs on in its
- * place, on the same context. Shared. */
-_Noreturn void sched_hand_over(struct thread *to);
 
 /* What is to be done when the timer has fired. */
 void sched_tick(void);

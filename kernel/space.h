@@ -58,6 +58,12 @@ static inline bool space_is_region(const struct space *s)
 	return s->region != NULL;
 }
 
+/* What CR3 is loaded with for it. */
+static inline uint64_t space_top(const struct space *s, unsigned cpu)
+{
+	return (uint64_t)s->top[cpu] - PHYSMAP_BASE;
+}
+
 /* Maps one frame, taking a reference. `flags`: PTE_* bits. For the exokernel's
  * own pages in a space (rings, CapSets). */
 enum status space_map_frame(struct space *s, uint64_t address, uint32_t number,

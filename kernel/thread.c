@@ -37,6 +37,9 @@ static bool module_start_ok(const struct thread_start *s)
 	       in_region(s->ring) && s->ring % PAGE_SIZE == 0;
 }
 
+/* Where no capability stands. */
+static const struct capslot nothing;
+
 static enum status add_ring(struct thread *t, unsigned kind, struct space *space,
                             uint64_t address)
 {
@@ -53,7 +56,12 @@ static enum status add_ring(struct thread *t, unsigned kind, struct space *space
 		page_free(page);
 		return status;
 	}
-	*r = (struct thread_ring){.page = page, .address = address};
+	*r = (struct thread_ring){
+		.page = page,
+		.address = address,
+		.domain = thread_domain(t, kind),
+		.found = &nothing,
+	};
 	return STATUS_OK;
 }
 
@@ -196,6 +204,10 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 		page_free(t);
 		return status;
 	}
+	for (unsigned i = 0; i < PENDING_OWN; i++)
+		t->own[i] = (struct pending){.thread = t, .place = (uint8_t)i};
+	for (unsigned i = 0; i < RING_SERVED; i++)
+		t->served[i].token = i;
 	object_init(&t->object, &thread_type);
 	sched_thread_init(t);
 	set_start(t, start);
@@ -225,6 +237,7 @@ void thread_wake(struct thread *t, enum status status)
 	timeout_cancel(&t->wait_timeout);
 	sched_recall(t);
 	t->regs.rax = status;
+	t->regs.rdx = t->rings[t->wait_ring].address;
 	trace_woken(t, status);
 	make_ready(t);
 }

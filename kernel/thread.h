@@ -27,6 +27,9 @@ enum thread_ring_kind { RING_PROGRAM, RING_MODULE, RING_KINDS };
 struct thread_ring {
 	struct ring *page;  /* NULL: there is none */
 	uint64_t address;   /* where the thread sees it */
+	struct domain *domain; /* by whose authority it asks */
+	const struct capslot *found; /* where `found_id` stands in its table */
+	uint32_t found_id;           /* looked up last; 0: none yet */
 	uint32_t sq_head;   /* ours; what stands in the page is for the reader */
 	uint32_t cq_tail;
 	uint32_t pending;   /* entries consumed and not answered */
@@ -34,9 +37,10 @@ struct thread_ring {
 };
 
 /* A call that a thread has received and not yet answered. */
+#define SERVED_GONE ((struct pending *)1)
 struct served {
-	struct pending *call; /* NULL: none, or its caller is gone */
-	uint32_t use;         /* counts the slot's uses: the upper part of the token */
+	struct pending *call; /* NULL: none; SERVED_GONE: its caller is gone */
+	uint64_t token;       /* of its latest call; modulo RING_SERVED, the slot's number */
 };
 
 struct thread {
@@ -49,9 +53,15 @@ struct thread {
 
 	enum thread_state state;
 	uint8_t cpu;       /* where it runs or ran last */
-	bool dying;        /* ends before it runs again */
-	bool interrupted;  /* Thread.interrupt is to be delivered */
-	bool suspended;    /* is not to run; any state but ENDED */
+	union {
+		struct {
+			bool dying;       /* ends before it runs again */
+			bool interrupted; /* Thread.interrupt is to be delivered */
+			bool suspended;   /* is not to run; any state but ENDED */
+			uint8_t boost;    /* the highest priority of those who wait for it */
+		};
+		uint32_t attention;       /* 0: none of these; for the fast paths */
+	};
 	int32_t end_code;
 	uint32_t end_reason;
 
@@ -63,7 +73,6 @@ struct thread {
 	struct thread *borrower; /* who has what it had, */
 	struct pending *lent_for; /* for which call of its own */
 	struct endpoint *serves; /* whose calls it received last, and nobody since */
-	uint8_t boost;           /* the highest priority of those who wait for it */
 	struct sched_context first; /* its own until another is bound */
 
 	struct thread_ring rings[RING_KINDS];
@@ -72,9 +81,10 @@ struct thread {
 	uint32_t wait_count;
 	struct timeout wait_timeout;
 	struct pending *pending; /* its entries that are still to be answered */
+	struct pending *direct;  /* WAITING: its only one, own[0], whose completion will
+	                            end the wait, and which nothing else will; or NULL */
 	uint8_t own_used;        /* bit i: own[i] is */
 	uint16_t slots_used;     /* bit i: served[i] is kept for a receive or a call */
-	uint16_t slots_open;     /* bit i: served[i] is a call to be answered */
 	struct served served[RING_SERVED];
 	struct pending own[PENDING_OWN];
 

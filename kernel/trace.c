@@ -1,6 +1,8 @@
 /* trace.c: see trace.h. A message is built in one buffer and goes out whole. */
 #include "kernel/trace.h"
 
+#include "kernel/arch/x86_64/cpu.h"
+
 #include "abi/process.capnp.h"
 #include "abi/trace.capnp.h"
 #include "core/checksum.h"
@@ -64,6 +66,8 @@ static struct capnp_builder builder;
 void trace_init(void)
 {
 	trace_on = inb(TRACE_PORT) == TRACE_READBACK;
+	for (unsigned i = 0; i < cpu_count; i++)
+		cpus[i]->traced = trace_on;
 }
 
 static struct trace_event_builder begin(const struct thread *t)

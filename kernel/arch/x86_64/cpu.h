@@ -41,7 +41,13 @@ struct cpu {
 	struct sched_context *context; /* whose time is running; NULL: nobody's */
 	uint32_t lock;          /* lock.h */
 	bool exclusive;         /* this CPU holds every CPU's lock */
-	bool reschedule;
+	union {
+		struct {
+			bool reschedule; /* somebody else is to run */
+			bool traced;     /* every call is to be seen (trace.h) */
+		};
+		uint16_t attention;      /* 0: neither; for the fast paths */
+	};
 	bool idle;
 	volatile bool flush;    /* another CPU waits for this one's TLB */
 	uint64_t since;         /* ns; `context` is charged up to here */

@@ -2,6 +2,8 @@
  *
  * Each takes the kernel lock, does what is asked, and leaves by sched_leave();
  * only an interrupt in the idle loop returns. */
+#include "kernel/arch/x86_64/trap.h"
+
 #include "abi/ring.h"
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/cpu.h"
@@ -10,7 +12,6 @@
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/console.h"
 #include "kernel/entropy.h"
-#include "kernel/fastpath.h"
 #include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
@@ -24,12 +25,6 @@ struct trap_inside_frame {
 	uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };
 
-/* What cap_enter tells, in rax and rdx. */
-struct syscall_result {
-	uint64_t status, ring;
-};
-
-struct syscall_result trap_syscall(uint64_t first, uint64_t second, uint64_t number);
 void trap_outside(uint64_t vector, uint64_t error);
 void trap_inside_handle(struct trap_inside_frame *frame);
 
@@ -53,21 +48,9 @@ static unsigned kind_of(const struct thread *t)
 	return (t->regs.cs & 3) == 1 ? RING_MODULE : RING_PROGRAM;
 }
 
-/* Returns if the current thread is native and goes on at once. */
-struct syscall_result trap_syscall(uint64_t first, uint64_t second, uint64_t number)
+void trap_syscall(struct thread *t, unsigned ring, uint64_t number, uint64_t first,
+                  uint64_t second)
 {
-	struct thread *t = this_cpu->current;
-	unsigned ring = kind_of(t);
-
-	lock_shared();
-	if (number == SYS_CAP_ENTER && fast_enter(t, ring, first, second)) {
-		struct syscall_result result = {STATUS_OK, t->rings[ring].address};
-
-		if (ring == RING_MODULE)
-			sched_go_on(t, result.status, result.ring);
-		unlock_shared();
-		return result;
-	}
 	lock_upgrade();
 	if (!t->dying)
 		system_call(t, ring, number, first, second);

@@ -145,7 +145,7 @@ static void bad_starts(void)
 	/* A PID that is taken, or that there is none. */
 	s = good_start();
 	say("pid_taken", judge_spawn(&judge, libos, s, 1, &again) == STATUS_EXISTS &&
-	                         judge_spawn(&judge, libos, s, 4096, &again) != STATUS_OK &&
+	                         judge_spawn(&judge, libos, s, 1 << 20, &again) != STATUS_OK &&
 	                         judge_spawn(&judge, libos, s, UINT32_MAX, &again) != STATUS_OK);
 	CHECK_STATUS(&judge.check, STATUS_OK, judge_kill(&judge, keeper.process));
 	judge_forget(&judge, &keeper);

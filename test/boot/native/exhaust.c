@@ -12,7 +12,8 @@
 enum {
 	PURSE = 8 << 20,          /* bytes that the greedy one has */
 	SAMPLES = 300,
-	SLOWER_PERCENT = 150,     /* of what a call took before */
+	COUNTED_PERCENT = 150,    /* of what a call took before: in instructions, */
+	TIMED_PERCENT = 300,      /* or in time, on a machine with other work */
 	DOMAINS = 1000,
 	DOMAIN_PAGES = 32,        /* a small program costs less */
 	GREEDY_PAGES = 2048,
@@ -101,20 +102,28 @@ static uint64_t shortest(void (*what)(void))
 	return least;
 }
 
-static uint64_t times_before[TIMED], left_before;
+static uint64_t times_before[TIMED], left_before, percent;
+
+/* Only a clock that counts instructions says the same three times over. */
+static bool is_counted(void)
+{
+	uint64_t took = shortest(query);
+	return shortest(query) == took && shortest(query) == took;
+}
 
 static void note(void)
 {
 	for (unsigned i = 0; i < TIMED; i++)
 		times_before[i] = shortest(timed[i]);
 	left_before = left(own);
+	percent = is_counted() ? COUNTED_PERCENT : TIMED_PERCENT;
 }
 
 static void nobody_is_slower(const char *when)
 {
 	for (unsigned i = 0; i < TIMED; i++) {
 		uint64_t now = shortest(timed[i]);
-		if (now * 100 <= times_before[i] * SLOWER_PERCENT)
+		if (now * 100 <= times_before[i] * percent)
 			continue;
 		native_print(self, "exhaust: %s: call %u took %lu ticks, and now %lu\n", when, i,
 		             times_before[i], now);
@@ -211,6 +220,7 @@ static uint32_t load(uint64_t pages)
 	struct libos_table_load_params_builder params = libos_table_load_params_build(&call.params);
 	libos_table_load_params_set_id(params, capnp_text_from("greedy"));
 	libos_table_load_params_set_pages(params, pages);
+	libos_table_load_params_set_pids(params, DOMAINS + 1);
 	libos_table_load_params_set_timeout_ns(params, UINT64_MAX);
 	OK(native_send(&call));
 	OK(libos_table_load_results_read(call.results, call.results_size, &results));

@@ -246,6 +246,26 @@ static void kinds_add_up(void)
 	CHECK(&check, kind_of(READ_ONLY_MEMORY_ID).count == 0);
 }
 
+/* Narrower objects name as much memory as can be reached through them. */
+static void memory_is_counted_as_what_it_is(void)
+{
+	struct memory_object_share_params_builder params;
+	uint32_t object = allocate(9), facet = 0;
+	struct native_call call;
+
+	OK(native_read_only(self, object, &facet));
+	native_call(&call, self, object, MEMORY_OBJECT_ID, MEMORY_OBJECT_SHARE);
+	params = memory_object_share_params_build(&call.params);
+	memory_object_share_params_set_page(params, 2);
+	memory_object_share_params_set_pages(params, 5);
+	OK(native_send(&call));
+	CHECK(&check, kind_of(READ_ONLY_MEMORY_ID).pages == 9);
+	CHECK(&check, kind_of(SHARED_BUFFER_ID).pages == 5);
+	release(call.caps[0]);
+	release(facet);
+	release(object);
+}
+
 /* Every entry of the CapSet, once, as what it is; and no name that is not there. */
 static void names_are_the_capsets(void)
 {
@@ -488,7 +508,7 @@ int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		it_describes_the_libos, other_liboses_are_a_number, it_describes_the_process,
-		kinds_add_up, names_are_the_capsets, lists_come_whole_in_parts,
+		kinds_add_up, memory_is_counted_as_what_it_is, names_are_the_capsets, lists_come_whole_in_parts,
 		leases_are_seen_through, facets_are_what_they_speak,
 		past_the_end_is_nothing, a_page_of_ones_own_is_exclusive,
 		a_page_of_an_object_is_not, a_page_that_another_space_shows_is_not,

@@ -259,6 +259,8 @@ static void refused(uint32_t libos, uint32_t program, uint64_t count)
 	OK(native_start(self, child.thread));
 	struct native_end end = { 0, ~0u };
 	OK(native_wait(self, child.process, &end));
+	if (end.code != 55)
+		native_print(self, "refusal %d of %lu\n", end.code, count);
 	CHECK(&check, end.reason == END_REASON_KILLED && end.code == 55);
 	native_forget(self, &child);
 }
@@ -274,7 +276,7 @@ static void moves_are_refused(void)
 	refusals[2] = (struct refusal){ 1, 1, 0, 0, STATUS_INVALID };
 	refusals[3] = (struct refusal){ 1, 1, 0, UINT64_MAX, STATUS_INVALID };
 	refusals[4] = (struct refusal){ 1, 1, 1, 8192, STATUS_EXISTS };
-	refusals[5] = (struct refusal){ 1, 1, 4096, 8192, STATUS_EXISTS };
+	refusals[5] = (struct refusal){ 1, 1, 1 << 20, 8192, STATUS_EXISTS };
 	refusals[6] = (struct refusal){ 1, 1, UINT32_MAX, 8192, STATUS_EXISTS };
 	refusals[7] = (struct refusal){ 0, 1, 0, 8192, STATUS_NO_CAP };
 	refused(libos, zeroes, 8);

@@ -175,7 +175,7 @@ static void processes_are_refused(void)
 		REFUSED(NO_MEMORY, create_raw(&r, &child));
 	r = good, r.pid = 1;
 	REFUSED(EXISTS, create_raw(&r, &child));
-	r.pid = 32768;
+	r.pid = 4096;
 	CHECK(&check, create_raw(&r, &child) != STATUS_OK);
 	r.pid = UINT32_MAX;
 	CHECK(&check, create_raw(&r, &child) != STATUS_OK);
@@ -366,17 +366,19 @@ static void threads_share_a_program(void)
 	CHECK(&check, threads_of(native_find(self, "self")) == 1);
 }
 
-/* Places for rings are used again. */
-static void many_threads_one_after_the_other(void)
+/* Each is made before the one before it ends: places for rings are used again,
+ * also below those that are in use. */
+static void many_threads_take_turns(void)
 {
-	shared_word = 0;
-	for (uint32_t i = 1; i <= MANY_THREADS && check.failures == 0; i++) {
-		uint32_t thread = 0;
-		OK(native_thread(self, thread_adds, 1, stacks[0], NATIVE_STACK, &thread));
-		wait_for(i);
-		until_ended(thread);
-		release(thread);
+	uint32_t before = 0, thread = 0;
+	for (uint32_t i = 0; i < MANY_THREADS && check.failures == 0; i++) {
+		before = thread;
+		OK(thread_raw(native_find(self, "self"), 0x1000, 0x1000, 0, &thread));
+		if (before != 0)
+			release(before);
 	}
+	release(thread);
+	CHECK(&check, threads_of(native_find(self, "self")) == 1);
 }
 
 static void threads_are_refused(void)
@@ -400,7 +402,7 @@ int native_main(struct native *given)
 		grants_are_seen, grants_are_refused, starts_are_refused, processes_are_refused,
 		every_shortage_is_survived, another_ledger_pays, one_that_never_starts_ends, children_spend_their_own,
 		litter_is_collected, a_handle_only_watches, another_program_runs,
-		threads_share_a_program, many_threads_one_after_the_other, threads_are_refused,
+		threads_share_a_program, many_threads_take_turns, threads_are_refused,
 	};
 	start(given, "spawn");
 	run(steps, sizeof steps / sizeof steps[0]);
