@@ -15,7 +15,7 @@ enum {
 	HELD_AT_ONCE = 3000,
 };
 #define TICK UINT64_C(2000000)
-#define SETTLING UINT64_C(20000) /* ticks: until all must be back */
+#define SETTLING UINT64_C(5000) /* ticks: until all must be back */
 #define BUNDLE_AT ((const uint8_t *)0x100000000)
 
 struct cell {
@@ -259,6 +259,21 @@ static void end_round(void)
 	release(control);
 }
 
+static void tell_what_is_left(void)
+{
+	struct native_call call;
+	struct inspector_libos_results_reader r;
+	struct libos_description_reader d;
+
+	native_call(&call, self, native_find(self, "inspector"), INSPECTOR_ID, INSPECTOR_LIBOS);
+	OK(native_send(&call));
+	OK(inspector_libos_results_read(call.results, call.results_size, &r));
+	OK(inspector_libos_results_get_libos(r, &d));
+	native_print(self, "chaos: %u processes, %u threads, %u capabilities, %u other libOSes\n",
+	             libos_description_get_processes(d), libos_description_get_threads(d),
+	             libos_description_get_capabilities(d), libos_description_get_others(d));
+}
+
 static void all_is_back(uint64_t before)
 {
 	uint64_t used = 0;
@@ -270,9 +285,11 @@ static void all_is_back(uint64_t before)
 			break;
 		nap_ticks(1);
 	}
-	if (used != before)
+	if (used != before) {
 		native_print(self, "chaos: %lu bytes were used before, and now %lu (%u known)\n",
 		             before, used, known_count);
+		tell_what_is_left();
+	}
 	CHECK(&check, used == before);
 	board->stop = 0;
 }
@@ -291,7 +308,7 @@ static void play_round(uint64_t until)
 			look_at_cell(c);
 		still = board->steps == last ? still + 1 : 0;
 		last = board->steps;
-		CHECK(&check, still < SETTLING / 2);
+		CHECK(&check, still < SETTLING * 2);
 	}
 	end_round();
 	all_is_back(before);
