@@ -39,7 +39,7 @@ found := $(shell find abi bench core drv iis kernel lib os rt srv test tools \
            '(' -name '*.[cS]' -o -name '*.capnp' ')' -type f 2>/dev/null | LC_ALL=C sort)
 product := $(filter-out %_test.c %_fuzz.c %_host.c,$(found))
 
-schemas := $(filter abi/%.capnp tools/%.capnp,$(found))
+schemas := $(filter abi/%.capnp tools/%.capnp test/boot/native/%.capnp,$(found))
 core := $(filter core/%.c,$(product))
 lib := $(filter lib/%.c,$(product))
 rt := $(filter-out rt/native_% rt/module_%,$(filter rt/%.c rt/%.S,$(product)))

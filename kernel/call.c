@@ -99,9 +99,12 @@ static enum status answer(struct call *call, enum status status, struct ring_cqe
 		answer_refusal(call, status, cqe);
 		return status;
 	}
-	insert_answer(call, cqe);
 	ring_write_results(call->thread, call->ring, call->results_address, call->results_size,
 	                   this_cpu->answer, (uint32_t)capnp_builder_size(&call->results), cqe);
+	if (cqe->status) /* the caller cannot have them without their message */
+		drop_answer(call);
+	else
+		insert_answer(call, cqe);
 	return (enum status)cqe->status;
 }
 
