@@ -8,6 +8,8 @@
 # path. Sources are found, not listed; *_test.c, *_fuzz.c and *_host.c are in no product.
 
 BUILD ?= build
+# One spelling, for objects remember by name what they were built from.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 V ?= 0
 ifeq ($(origin CC),default)
 CC := gcc
@@ -139,6 +141,13 @@ $(accessors): $(BUILD)/host/capnpc-tess $(schemas) $(sources)
 	$(call say,CAPNP)rm -rf $(@D).new && mkdir -p $(@D) $(@D).new && \
 	capnp compile -I. -o $<:$(@D).new --src-prefix=. $(schemas) && \
 	tools/refresh.sh $(@D).new $(@D) && touch $@
+
+# Included, though empty: make sees to it before all else, and then starts over.
+# Else it may have looked at a header already when that is made anew, and keep
+# objects of the one before.
+ifneq ($(filter-out setup run test debug bench fuzz help clean,$(or $(MAKECMDGOALS),all)),)
+include $(accessors)
+endif
 
 $(mkinitrd): $(call objects,host,tools/mkinitrd.c)
 $(mkbundle): $(call objects,host,tools/mkbundle.c core/bundle.c core/capnp.c)
