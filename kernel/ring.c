@@ -266,10 +266,11 @@ static enum status serve_chained(struct thread *t, unsigned ring, struct ring_sq
 
 	if (back == 0 || back >= RING_SQ_ENTRIES)
 		return STATUS_INVALID;
-	if (at == RING_NOT_ANSWERED) {
-		on = pending_of_entry(t, ring, sq);
-		return on ? chained_wait(t, ring, sqe, on) : STATUS_NOT_FOUND;
-	}
+	on = pending_of_entry(t, ring, sq); /* the fast paths leave answered_at as it was */
+	if (on)
+		return chained_wait(t, ring, sqe, on);
+	if (at == RING_NOT_ANSWERED)
+		return STATUS_NOT_FOUND;
 	earlier = r->page->cq[at % RING_CQ_ENTRIES];
 	status = chained_target(t, ring, &earlier, r->page->sq[sq % RING_SQ_ENTRIES].results,
 	                        sqe->cap >> 8, &sqe->cap);
@@ -307,6 +308,27 @@ static bool serve_in_place(struct thread *t, unsigned ring, uint32_t sq, struct 
 	return true;
 }
 
+/* `further` waits for an entry that was served in place. Its answer comes later; or
+ * it has come already, from within the call; or never, to a thread that is dying. */
+static void chain_anew(struct thread *t, unsigned ring, uint32_t sq,
+                       struct pending_queue *further)
+{
+	struct thread_ring *r = &t->rings[ring];
+	struct pending *on = pending_of_entry(t, ring, sq);
+	uint8_t at = r->answered_at[sq % RING_SQ_ENTRIES];
+	struct ring_cqe earlier;
+
+	if (on) {
+		chained_move(&on->chained, further);
+	} else if (at != RING_NOT_ANSWERED) {
+		earlier = r->page->cq[at % RING_CQ_ENTRIES];
+		chained_answered(further, &earlier);
+	} else {
+		while (further->head)
+			further->head->cancel(further->head);
+	}
+}
+
 static void serve_ready(struct pending *p)
 {
 	struct thread *t = p->thread;
@@ -325,7 +347,7 @@ static void serve_ready(struct pending *p)
 	if (status || serve_in_place(t, ring, sq, &sqe, &cqe)) {
 		if (cqe.status == (uint16_t)CALL_PENDING) {
 			trace_unanswered(t);
-			chained_move(&pending_of_entry(t, ring, sq)->chained, &further);
+			chain_anew(t, ring, sq, &further);
 		} else {
 			chained_answered(&further, &cqe);
 			ring_post_answer(t, ring, sq, &cqe);
