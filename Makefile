@@ -39,7 +39,7 @@ found := $(shell find abi bench core drv iis kernel lib os rt srv test tools \
            '(' -name '*.[cS]' -o -name '*.capnp' ')' -type f 2>/dev/null | LC_ALL=C sort)
 product := $(filter-out %_test.c %_fuzz.c %_host.c,$(found))
 
-schemas := $(filter abi/%.capnp tools/%.capnp,$(found))
+schemas := $(filter abi/%.capnp tools/%.capnp test/boot/native/%.capnp,$(found))
 core := $(filter core/%.c,$(product))
 lib := $(filter lib/%.c,$(product))
 rt := $(filter-out rt/native_% rt/module_%,$(filter rt/%.c rt/%.S,$(product)))
@@ -68,9 +68,9 @@ flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 # What every system call, fault and fork runs through is compiled for speed; the
 # rest of the exokernel for size.
 hot := fastpath ring pending reach endpoint transfer call space space_walk memobject kmem \
-       sched thread process park string timeout
+       sched thread process park string timeout timer notification
 hot := $(hot:%=kernel/%.c) core/captable.c core/frames.c core/blocks.c core/capnp.c \
-       core/runqueue.c core/sorted.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
+       core/runqueue.c core/sorted.c kernel/arch/x86_64/clock.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
 $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os
 

@@ -194,6 +194,7 @@ static void deliver(struct pending *c, struct pending *r)
 {
 	struct thread *server = r->thread;
 	struct transfer *x = c->call.transfer;
+	struct facet *f = c->call.facet;
 	unsigned slot = r->receive.slot;
 	struct ring_cqe cqe = {0};
 	bool callers = true;
@@ -212,16 +213,16 @@ static void deliver(struct pending *c, struct pending *r)
 		return;
 	}
 	note_server(r->receive.endpoint, server);
+	object_hold(&f->object); /* its end would look for a receiver, and find this one */
 	cqe.results_size = (uint32_t)sizeof(struct ring_received) + c->call.params_size;
+	dequeue_call(c, false);
 	server->served[slot].call = c;
 	c->call.server = server;
 	c->call.slot = (uint8_t)slot;
-	/* The facet may go with its call, and then looks for a receiver: another one. */
-	pending_unlink(&r->receive.endpoint->receivers, r);
-	dequeue_call(c, false);
-	pending_complete(r, &cqe);
+	complete_receive(r, &cqe);
 	if (c->thread->state == THREAD_WAITING)
 		sched_lend(c);
+	object_drop(&f->object);
 }
 
 /* The server hears that nobody can call the facet any more. */
