@@ -465,7 +465,8 @@ struct syscall_result fast_syscall(uint64_t first, uint64_t second, uint64_t num
 	struct cpu *cpu = here();
 	struct thread *t = cpu->current;
 
-	lock_shared_of(cpu);
+	if (lock_shared_of(cpu))
+		switch_to_native(cpu, t->process->space);
 	if (number != SYS_CAP_ENTER || !enter(cpu, t, RING_PROGRAM, first, second))
 		trap_syscall(t, RING_PROGRAM, number, first, second);
 	unlock_shared_of(cpu);
@@ -477,7 +478,7 @@ void fast_syscall_module(uint64_t first, uint64_t second, uint64_t number)
 	struct cpu *cpu = here();
 	struct thread *t = cpu->current;
 
-	lock_shared_of(cpu);
+	(void)lock_shared_of(cpu); /* switch_to comes after */
 	if (number != SYS_CAP_ENTER || !enter(cpu, t, RING_MODULE, first, second))
 		trap_syscall(t, RING_MODULE, number, first, second);
 	t->regs.rax = STATUS_OK;

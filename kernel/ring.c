@@ -278,10 +278,11 @@ static enum status serve_chained(struct thread *t, unsigned ring, struct ring_sq
 
 	if (back == 0 || back >= RING_SQ_ENTRIES)
 		return STATUS_INVALID;
-	if (at == RING_NOT_ANSWERED) {
-		on = pending_of_entry(t, ring, sq);
-		return on ? chained_wait(t, ring, sqe, on) : STATUS_NOT_FOUND;
-	}
+	on = pending_of_entry(t, ring, sq); /* the fast paths leave answered_at as it was */
+	if (on)
+		return chained_wait(t, ring, sqe, on);
+	if (at == RING_NOT_ANSWERED)
+		return STATUS_NOT_FOUND;
 	earlier = r->page->cq[at % RING_CQ_ENTRIES];
 	status = chained_target(t, ring, &earlier, r->page->sq[sq % RING_SQ_ENTRIES].results,
 	                        sqe->cap >> 8, &sqe->cap);
