@@ -184,6 +184,7 @@ static void deliver(struct pending *c, struct pending *r)
 {
 	struct thread *server = r->thread;
 	struct transfer *x = c->call.transfer;
+	struct facet *f = c->call.facet;
 	unsigned slot = r->receive.slot;
 	struct ring_cqe cqe = {0};
 	bool callers = true;
@@ -202,6 +203,7 @@ static void deliver(struct pending *c, struct pending *r)
 		return;
 	}
 	note_server(r->receive.endpoint, server);
+	object_hold(&f->object); /* its end would look for a receiver, and find this one */
 	cqe.results_size = (uint32_t)sizeof(struct ring_received) + c->call.params_size;
 	dequeue_call(c, false);
 	server->served[slot].call = c;
@@ -210,6 +212,7 @@ static void deliver(struct pending *c, struct pending *r)
 	complete_receive(r, &cqe);
 	if (c->thread->state == THREAD_WAITING)
 		sched_lend(c);
+	object_drop(&f->object);
 }
 
 /* The server hears that nobody can call the facet any more. */

@@ -37,10 +37,26 @@ static inline void unlock_shared_of(struct cpu *self)
 
 /* From shared to exclusive. Others may have been in between: look again at
  * whatever was seen. Nothing happens if it is exclusive already. */
-void lock_upgrade(void);
+void lock_upgrade_of_many(void);
+static inline void lock_upgrade(void)
+{
+	if (cpu_count > 1 && !this_cpu->exclusive)
+		lock_upgrade_of_many();
+	this_cpu->exclusive = true;
+}
 
 /* Drops whichever it is. */
-void kernel_unlock(void);
+void kernel_unlock_of_many(void);
+static inline void kernel_unlock(void)
+{
+	bool all = this_cpu->exclusive && cpu_count > 1;
+
+	this_cpu->exclusive = false;
+	if (all)
+		kernel_unlock_of_many();
+	else
+		unlock_shared_of(this_cpu);
+}
 
 /* A try for an object's or a domain's flag; shared only (exclusive needs none). */
 static inline bool flag_take(uint8_t *flag)

@@ -5,6 +5,7 @@
 #
 #   host   one case of a *_test.c (cmocka), or a whole *_test.sh
 #   fuzz   one *_fuzz.c that survived so many inputs
+#   model  one *.pml, searched by Spin, or one of its broken variants, found out
 #   boot   one case of a test/boot/*.test at one number of processors
 #          (test/boot/README.md has the format), or a whole test/boot/*.sh
 #
@@ -77,6 +78,25 @@ script_job() {
 	report "$2" $status "$out"
 }
 
+# model_job SOURCE NAME SCRATCH [GUARD]: that Spin finds nothing wrong and every process
+# of the model can end; or, with the guard left out (-DGUARD), that it does find it.
+model_job() {
+	local source=$root/$1 name=$2 dir=$3.dir out=$3.out guard=${4-} found status=0
+
+	mkdir -p "$dir"
+	(cd "$dir" && spin -a ${guard:+"-D$guard"} "$source" && gcc -w -DSAFETY -o pan pan.c &&
+		timeout 300 ./pan -m1000000) > "$out" 2>&1 || status=$?
+	found=$(sed -n 's/.*errors: \([0-9]*\)$/\1/p' "$out")
+	if [[ -z $guard ]]; then
+		((status == 0)) && [[ $found == 0 ]] || status=1
+		grep -qE 'max search depth|not completed|-end-' "$out" && status=1
+	else
+		[[ $found == [1-9]* ]] && status=0 || status=1
+	fi
+	rm -rf "$dir"
+	report "$name" $status "$out"
+}
+
 # -- which --------------------------------------------------------------------
 
 wanted() {
@@ -114,6 +134,19 @@ plan_fuzz() {
 		name=${source%.c}
 		plan fuzz_job "$build/fuzz/$name" "$name"
 	done < <(find core lib tools -name '*_fuzz.c' 2> /dev/null | LC_ALL=C sort)
+}
+
+# The guards are in the model's opening comment, one a line.
+plan_model() {
+	local source name guard
+
+	while read -r source; do
+		name=model/$(basename "$source" .pml)
+		plan model_job "$source" "$name"
+		while read -r guard; do
+			plan model_job "$source" "$name: $guard is found out" "$guard"
+		done < <(sed -nE 's/^ \*   -D([A-Z_]+) .*/\1/p' "$source")
+	done < <(find core kernel lib -name '*.pml' | LC_ALL=C sort)
 }
 
 plan_boot() {
@@ -167,14 +200,14 @@ main() {
 	patterns=() jobs=() runs=100000
 	while (($#)); do
 		case $1 in
-		--host | --fuzz | --boot) kinds+=("${1#--}") ;;
+		--host | --fuzz | --model | --boot) kinds+=("${1#--}") ;;
 		--runs) runs=${2:?}; shift ;;
 		-*) echo "run.sh: $1: no such option" >&2; exit 2 ;;
 		*) patterns+=("$1") ;;
 		esac
 		shift
 	done
-	((${#kinds[@]})) || kinds=(host fuzz boot)
+	((${#kinds[@]})) || kinds=(host fuzz model boot)
 	scratch=$build/test/run.$$
 	mkdir -p "$scratch"
 	trap 'rm -rf "$scratch"' EXIT
