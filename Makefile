@@ -68,9 +68,9 @@ flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 # What every system call, fault and fork runs through is compiled for speed; the
 # rest of the exokernel for size.
 hot := fastpath ring pending reach endpoint transfer call space space_walk memobject kmem \
-       sched thread process park string timeout
+       sched thread process park string timeout timer notification
 hot := $(hot:%=kernel/%.c) core/captable.c core/frames.c core/blocks.c core/capnp.c \
-       core/runqueue.c core/sorted.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
+       core/runqueue.c core/sorted.c kernel/arch/x86_64/clock.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
 $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os
 
