@@ -122,7 +122,7 @@ plan_host() {
 	while read -r source; do
 		name=${source%.c}
 		plan host_job "$build/test/$name" "${name%_test}"
-	done < <(find core lib os tools test/sim -name '*_test.c' 2> /dev/null | LC_ALL=C sort)
+	done < <(find core kernel lib os tools test/sim -name '*_test.c' 2> /dev/null | LC_ALL=C sort)
 	while read -r source; do
 		plan script_job "$source" "${source%_test.sh}"
 	done < <(find core lib tools -name '*_test.sh' 2> /dev/null | LC_ALL=C sort)
