@@ -8,6 +8,8 @@
 # path. Sources are found, not listed; *_test.c, *_fuzz.c and *_host.c are in no product.
 
 BUILD ?= build
+# One spelling, for objects remember by name what they were built from.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 V ?= 0
 ifeq ($(origin CC),default)
 CC := gcc
@@ -39,7 +41,7 @@ found := $(shell find abi bench core drv iis kernel lib os rt srv test tools \
            '(' -name '*.[cS]' -o -name '*.capnp' ')' -type f 2>/dev/null | LC_ALL=C sort)
 product := $(filter-out %_test.c %_fuzz.c %_host.c,$(found))
 
-schemas := $(filter abi/%.capnp tools/%.capnp,$(found))
+schemas := $(filter abi/%.capnp tools/%.capnp test/boot/native/%.capnp,$(found))
 core := $(filter core/%.c,$(product))
 lib := $(filter lib/%.c,$(product))
 rt := $(filter-out rt/native_% rt/module_%,$(filter rt/%.c rt/%.S,$(product)))
@@ -65,6 +67,15 @@ flags_host := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen
 flags_test := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen $(sanitize)
 flags_tsan := $(flags_host) -fsanitize=thread
 flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
+
+# What every system call, fault and fork runs through is compiled for speed; the
+# rest of the exokernel for size.
+hot := fastpath ring pending reach endpoint transfer call space space_walk memobject kmem \
+       sched thread process park string timer notification
+hot := $(hot:%=kernel/%.c) core/captable.c core/frames.c core/blocks.c core/capnp.c \
+       core/runqueue.c core/sorted.c kernel/arch/x86_64/clock.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
+cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
+$(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os
 
 # What the gate keeps itself, these need not (kernel/fastpath.c). Only gcc can be told.
 $(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += $(if $(findstring clang,$(CC)),,\
@@ -131,6 +142,13 @@ $(accessors): $(BUILD)/host/capnpc-tess $(schemas) $(sources)
 	$(call say,CAPNP)rm -rf $(@D).new && mkdir -p $(@D) $(@D).new && \
 	capnp compile -I. -o $<:$(@D).new --src-prefix=. $(schemas) && \
 	tools/refresh.sh $(@D).new $(@D) && touch $@
+
+# Included, though empty: make sees to it before all else, and then starts over.
+# Else it may have looked at a header already when that is made anew, and keep
+# objects of the one before.
+ifneq ($(filter-out setup run test debug bench fuzz help clean,$(or $(MAKECMDGOALS),all)),)
+include $(accessors)
+endif
 
 $(mkinitrd): $(call objects,host,tools/mkinitrd.c)
 $(mkbundle): $(call objects,host,tools/mkbundle.c core/bundle.c core/capnp.c)

@@ -14,22 +14,25 @@
 
 #include "core/captable.h"
 
-static inline void capslot_fill(struct capslot *slot, struct object *object, uint32_t epoch,
-                                uint32_t id)
+#ifdef __FRAMAC__ /* proofs are about one thread (captable.c) */
+#define capslot_set(slot, to) (*(slot) = (to))
+#define capslot_set_epoch(slot, to) ((slot)->epoch = (to))
+#else
+/* Fills it, or empties it. */
+static inline void capslot_set(struct capslot *slot, struct capslot to)
 {
-	__atomic_store_n(&slot->object, object, __ATOMIC_RELEASE);
-	__atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELEASE);
-	__atomic_store_n(&slot->id, id, __ATOMIC_RELEASE);
+	if (to.object) {
+		__atomic_store_n(&slot->object, to.object, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->epoch, to.epoch, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->id, to.id, __ATOMIC_RELEASE);
+	} else {
+		__atomic_store_n(&slot->id, to.id, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->epoch, to.epoch, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->object, NULL, __ATOMIC_RELEASE);
+	}
 }
 
-static inline void capslot_clear(struct capslot *slot, uint32_t next_free, uint32_t id)
-{
-	__atomic_store_n(&slot->id, id, __ATOMIC_RELEASE);
-	__atomic_store_n(&slot->epoch, next_free, __ATOMIC_RELEASE);
-	__atomic_store_n(&slot->object, NULL, __ATOMIC_RELEASE);
-}
-
-/* Reserved, or live again. */
+/* It is reserved, or live again. */
 static inline void capslot_set_epoch(struct capslot *slot, uint32_t epoch)
 {
 	__atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELEASE);
@@ -53,3 +56,4 @@ static inline struct object *capslot_read(const struct capslot *slot, uint32_t i
 		return NULL;
 	return o;
 }
+#endif

@@ -1,7 +1,7 @@
-/* capslot.pml: the order in which a slot's words are written (capslot_fill,
- * capslot_clear, capslot_set_epoch) and read without a lock (capslot_has, then
- * capslot_read; fastpath.c's look_up). That other CPUs see that order too is what
- * release and acquire are for.
+/* capslot.pml: the order in which a slot's words are written (capslot_set,
+ * capslot_set_epoch) and read without a lock (capslot_has, then capslot_read;
+ * fastpath.c's look_up). That other CPUs see that order too is what release and
+ * acquire are for.
  *
  * One CPU uses a slot again and again; another asks for the id of one use. It finds
  * that use's object or nothing; nothing if the use was over, or hidden for good,
@@ -24,6 +24,7 @@ byte object, epoch = NEXT_FREE, id; /* of the slot; id: which use */
 byte over; /* the last use that is over, or will be by commit */
 byte asks; /* for which use */
 
+/* capslot_set() */
 inline fill(use)
 {
 #ifdef FILL_ID_FIRST

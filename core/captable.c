@@ -3,43 +3,92 @@
 
 #include "core/capslot.h"
 
+/*@ requires laid_out(t) && index < slots(t);
+    assigns \nothing;
+    ensures \result == slot_of(t, index);
+*/
 static struct capslot *slot_at(const struct captable *t, uint32_t index)
 {
 	return &t->pages[index / CAPTABLE_PAGE_SLOTS][index % CAPTABLE_PAGE_SLOTS];
 }
 
-void captable_init(struct captable *t)
+/*@ requires laid_out(t) && index < slots(t);
+    assigns *slot_of(t, index);
+    ensures pages_stay{Pre, Post}(t);
+    ensures laid_out(t);
+    ensures slots_stay{Pre, Post}(t, index);
+    ensures *slot_of(t, index) == to;
+*/
+static void set_slot(struct captable *t, uint32_t index, struct capslot to)
 {
-	*t = (struct captable){.free_head = CAPTABLE_END};
+	capslot_set(slot_at(t, index), to);
 }
 
+void captable_init(struct captable *t)
+{
+	t->page_count = 0;
+	t->free_head = CAPTABLE_END;
+	t->used = 0;
+}
+
+/*@ assigns \nothing;
+    ensures \result == successor(id);
+*/
 /* The id of a slot's next use. Generation 0 is passed over, so that id 0 stays
  * nobody's. */
 static uint32_t next_id(uint32_t id)
 {
-	uint32_t index = id & CAPTABLE_INDEX;
+	uint32_t index = id % CAPTABLE_SLOTS;
 	uint32_t generation = (id / CAPTABLE_SLOTS + 1) % CAPTABLE_GENERATIONS;
 
 	return (generation ? generation : 1) * CAPTABLE_SLOTS + index;
 }
 
-/* Makes the slot the first of the free ones. */
-static void put_free(struct captable *t, uint32_t index, uint32_t id)
+/*@ requires index < CAPTABLE_SLOTS;
+    assigns \nothing;
+    ensures generation_of(\result) == generation_of(id) && index_of(\result) == index;
+*/
+static uint32_t with_index(uint32_t id, uint32_t index)
 {
-	capslot_clear(slot_at(t, index), t->free_head, id ^ CAPTABLE_INDEX);
-	t->free_head = (uint16_t)index;
+	return id - id % CAPTABLE_SLOTS + index;
 }
 
 /* Free slots stand in ascending order, so ids are small and easy to read. */
-enum status captable_grow(struct captable *t, void *page)
+enum status captable_grow(struct captable *t, struct capslot *page)
 {
 	uint32_t first = (uint32_t)t->page_count * CAPTABLE_PAGE_SLOTS;
 
 	if (t->page_count == CAPTABLE_PAGES)
 		return STATUS_NO_SLOT;
+	/*@ loop invariant 0 <= i <= CAPTABLE_PAGE_SLOTS && laid_out(t) && apart_page(t, page);
+	    loop invariant slots_stay{Pre, Here}(t, -1);
+	    loop invariant \forall integer k; 0 <= k < i ==> page[k].object == \null &&
+	      page[k].epoch == (k == CAPTABLE_PAGE_SLOTS - 1 ? t->free_head : first + k + 1) &&
+	      generation_of(page[k].id) == 1 &&
+	      index_of(page[k].id) == CAPTABLE_SLOTS - 1 - (first + k);
+	    loop assigns i, page[0 .. CAPTABLE_PAGE_SLOTS - 1];
+	    loop variant CAPTABLE_PAGE_SLOTS - i;
+	*/
+	for (uint32_t i = 0; i < CAPTABLE_PAGE_SLOTS; i++) {
+		bool last = i == CAPTABLE_PAGE_SLOTS - 1;
+
+		page[i] = (struct capslot){.epoch = last ? t->free_head : first + i + 1,
+		                           .id = with_index(next_id(0), CAPTABLE_SLOTS - 1 - (first + i))};
+	}
 	t->pages[t->page_count++] = page;
-	for (uint32_t i = CAPTABLE_PAGE_SLOTS; i-- > 0;)
-		put_free(t, first + i, next_id(first + i));
+	t->free_head = (uint16_t)first;
+	//@ assert laid_out(t);
+	/*@ assert \forall integer i; 0 <= i < first ==> slot_of(t, i) == slot_of{Pre}(t, i) &&
+	      (is_free(t, i) <==> is_free{Pre}(t, i)) && (is_used(t, i) <==> is_used{Pre}(t, i)) &&
+	      slot_of(t, i)->id == \at(slot_of(t, i)->id, Pre) &&
+	      slot_of(t, i)->epoch == \at(slot_of(t, i)->epoch, Pre); */
+	//@ assert \forall integer k; 0 <= k < CAPTABLE_PAGE_SLOTS ==> slot_of(t, first + k) == page + k;
+	/*@ assert \forall integer i; first <= i < slots(t) ==> slot_of(t, i) == page + (i - first) &&
+	      is_free(t, i) && index_of(slot_of(t, i)->id) != i && generation_of(slot_of(t, i)->id) == 1 &&
+	      slot_of(t, i)->epoch == (i == slots(t) - 1 ? \at(t->free_head, Pre) : i + 1); */
+	//@ assert used_numbered(t) && free_numbered(t);
+	//@ assert head_free(t) && links_free(t) && links_differ(t);
+	//@ assert ids_stand{Pre, Here}(t, 0) && next_uses_stand{Pre, Here}(t);
 	return STATUS_OK;
 }
 
@@ -54,8 +103,14 @@ enum status captable_insert_at(struct captable *t, struct object *object,
 	slot = slot_at(t, index);
 	t->free_head = (uint16_t)slot->epoch;
 	t->used++;
-	*id = slot->id ^ CAPTABLE_INDEX;
-	capslot_fill(slot, object, epoch, *id);
+	*id = with_index(slot->id, index);
+	//@ assert laid_out(t) && pages_stay{Pre, Here}(t) && slots_stay{Pre, Here}(t, -1);
+	set_slot(t, index, (struct capslot){object, epoch, *id});
+	//@ assert slots_stay{Pre, Here}(t, index);
+	//@ assert free_stay{Pre, Here}(t, index);
+	//@ assert is_used(t, index) && index_of(*id) == index && generation_of(*id) >= 1;
+	//@ assert used_numbered(t) && free_numbered(t);
+	//@ assert head_free(t) && links_free(t) && links_differ(t);
 	return STATUS_OK;
 }
 
@@ -64,12 +119,28 @@ enum status captable_insert(struct captable *t, struct object *object, uint32_t 
 	return captable_insert_at(t, object, object->epoch, id);
 }
 
+/* Makes a used slot the first of the free ones. */
+/*@ requires sound(t) && stands(t, slot->id) && slot == slot_of(t, index_of(slot->id));
+    assigns t->free_head, t->used, *slot;
+    ensures what: \result == \old(slot->object) && \result != \null;
+    ensures gone: !stands(t, \old(slot->id)) &&
+      next_use(t, index_of(\old(slot->id))) == successor(\old(slot->id));
+    ensures others: others_stand{Pre, Post}(t, \old(slot->id)) && sound(t);
+*/
 static struct object *empty(struct captable *t, struct capslot *slot)
 {
 	struct object *object = slot->object;
+	uint32_t index = slot->id % CAPTABLE_SLOTS;
+	uint32_t id = with_index(next_id(slot->id), CAPTABLE_SLOTS - 1 - index);
 
-	put_free(t, slot->id & CAPTABLE_INDEX, next_id(slot->id));
+	set_slot(t, index, (struct capslot){.epoch = t->free_head, .id = id});
+	t->free_head = (uint16_t)index;
 	t->used--;
+	//@ assert laid_out(t) && pages_stay{Pre, Here}(t) && slots_stay{Pre, Here}(t, index);
+	//@ assert free_stay{Pre, Here}(t, index);
+	//@ assert is_free(t, index) && index_of(id) != index && generation_of(id) >= 1;
+	//@ assert used_numbered(t) && free_numbered(t);
+	//@ assert head_free(t) && links_free(t) && links_differ(t);
 	return object;
 }
 
@@ -87,10 +158,21 @@ enum status captable_reserve(struct captable *t, uint32_t id, struct captable_mo
 	if (!slot || slot->epoch != slot->object->epoch)
 		return STATUS_NO_CAP;
 	*move = (struct captable_move){.id = id, .epoch = slot->epoch, .object = slot->object};
+	//@ assert pages_stay{Pre, Here}(t);
+	//@ assert laid_out(t);
+	//@ assert slots_stay{Pre, Here}(t, -1);
 	capslot_set_epoch(slot, CAPTABLE_MOVING);
+	//@ assert laid_out(t) && pages_stay{Pre, Here}(t) && slots_stay{Pre, Here}(t, index_of(id));
+	//@ assert used_numbered(t) && free_numbered(t);
+	//@ assert head_free(t) && links_free(t) && links_differ(t);
 	return STATUS_OK;
 }
 
+/*@ requires sound(t) && \valid_read(move);
+    assigns \nothing;
+    ensures is_moving(t, move->id) ==> \result == slot_of(t, index_of(move->id));
+    ensures !is_moving(t, move->id) ==> \result == \null;
+*/
 static struct capslot *reserved(const struct captable *t, const struct captable_move *move)
 {
 	struct capslot *slot = captable_slot(t, move->id);
@@ -109,29 +191,41 @@ void captable_restore(struct captable *t, const struct captable_move *move)
 {
 	struct capslot *slot = reserved(t, move);
 
-	if (slot)
-		capslot_set_epoch(slot, move->epoch);
+	if (!slot)
+		return;
+	capslot_set_epoch(slot, move->epoch);
+	//@ assert laid_out(t) && pages_stay{Pre, Here}(t) && slots_stay{Pre, Here}(t, index_of(move->id));
+	//@ assert used_numbered(t) && free_numbered(t);
+	//@ assert head_free(t) && links_free(t) && links_differ(t);
 }
 
 struct object *captable_drain(struct captable *t, uint32_t *cursor)
 {
-	uint32_t end = (uint32_t)t->page_count * CAPTABLE_PAGE_SLOTS;
+	uint32_t end = (uint32_t)t->page_count * CAPTABLE_PAGE_SLOTS, i = *cursor;
 
-	for (; *cursor < end; (*cursor)++) {
-		struct capslot *slot = slot_at(t, *cursor);
-
-		if (slot->object)
-			return empty(t, slot);
-	}
-	return NULL;
+	/*@ loop invariant \at(*cursor, Pre) <= i;
+	    loop invariant \forall integer k; \at(*cursor, Pre) <= k < i && k < end ==> is_free(t, k);
+	    loop assigns i;
+	    loop variant end - i;
+	*/
+	while (i < end && !slot_at(t, i)->object)
+		i++;
+	*cursor = i;
+	//@ assert pages_stay{Pre, Here}(t);
+	//@ assert laid_out(t);
+	//@ assert slots_stay{Pre, Here}(t, -1);
+	//@ assert used_numbered(t) && free_numbered(t);
+	//@ assert head_free(t) && links_free(t) && links_differ(t);
+	return i < end ? empty(t, slot_at(t, i)) : NULL;
 }
 
+//@ requires \valid_read(slot); assigns \nothing;
 static const char *check_slot(const struct capslot *slot, uint32_t index)
 {
-	uint32_t low = slot->object ? index : index ^ CAPTABLE_INDEX;
+	uint32_t low = slot->object ? index : CAPTABLE_SLOTS - 1 - index;
 	uint32_t generation = slot->id / CAPTABLE_SLOTS;
 
-	if ((slot->id & CAPTABLE_INDEX) != low)
+	if (slot->id % CAPTABLE_SLOTS != low)
 		return slot->object ? "a slot has another's id" : "a free slot's id could match";
 	return generation && generation < CAPTABLE_GENERATIONS ? NULL : "a generation is out of range";
 }
@@ -141,6 +235,10 @@ const char *captable_check(const struct captable *t)
 	uint32_t end = (uint32_t)t->page_count * CAPTABLE_PAGE_SLOTS;
 	uint32_t free = 0, used = 0;
 
+	/*@ loop invariant free <= end;
+	    loop assigns i, free;
+	    loop variant end - free;
+	*/
 	for (uint32_t i = t->free_head; i != CAPTABLE_END; i = slot_at(t, i)->epoch) {
 		if (i >= end)
 			return "a free slot's index is out of range";
@@ -149,6 +247,7 @@ const char *captable_check(const struct captable *t)
 		if (++free > end)
 			return "the free list has a cycle";
 	}
+	//@ loop invariant i <= end; loop assigns i, used; loop variant end - i;
 	for (uint32_t i = 0; i < end; i++) {
 		const char *wrong = check_slot(slot_at(t, i), i);
 

@@ -12,26 +12,52 @@
 #include "kernel/trace.h"
 #include "kernel/transfer.h"
 
+enum { SMALL = 64 }; /* bytes */
+
 /* No answer is longer than a message, however large the buffer is. */
 static uint32_t results_room(const struct ring_sqe *sqe)
 {
 	return sqe->results_size < RING_MESSAGE_MAX ? sqe->results_size : RING_MESSAGE_MAX;
 }
 
+/* The usual message: a few words, in the ring's area. */
+static inline bool copy_small(const struct call *call, const struct ring_sqe *sqe, uint64_t *to)
+{
+	const uint64_t *from = reach_area(&call->thread->rings[call->ring], sqe->params,
+	                                  sqe->params_size);
+
+	if (!from || sqe->params_size > SMALL || sqe->params_size % 8)
+		return false;
+	for (uint32_t i = 0; i < sqe->params_size / 8; i++)
+		to[i] = *(const volatile uint64_t *)&from[i];
+	return true;
+}
+
+static inline bool has_room(const struct call *call, const struct ring_sqe *sqe)
+{
+	return reach_area(&call->thread->rings[call->ring], sqe->results, results_room(sqe)) ||
+	       !reach_probe(call->thread, call->ring, sqe->results, results_room(sqe));
+}
+
 static enum status read_params(struct call *call, const struct ring_sqe *sqe)
 {
-	void *message = this_cpu->message;
-	enum status status;
+	uint64_t *message = this_cpu->message;
+	enum status status = STATUS_OK;
 
 	if (sqe->params_size > RING_MESSAGE_MAX)
 		return STATUS_INVALID;
-	status = reach_in(call->thread, call->ring, message, sqe->params, sqe->params_size);
+	if (!copy_small(call, sqe, message))
+		status = reach_in(call->thread, call->ring, message, sqe->params, sqe->params_size);
 	if (!status)
 		trace_params(message, sqe->params_size);
-	if (!status)
-		status = reach_probe(call->thread, call->ring, sqe->results, results_room(sqe));
+	if (!status && !has_room(call, sqe))
+		status = STATUS_FAULT;
 	if (status)
 		return status;
+	if (capnp_is_plain(message, sqe->params_size)) {
+		call->params = capnp_plain_root(message, sqe->params_size);
+		return STATUS_OK;
+	}
 	return capnp_read_root(message, sqe->params_size, &call->params);
 }
 
@@ -73,9 +99,12 @@ static enum status answer(struct call *call, enum status status, struct ring_cqe
 		answer_refusal(call, status, cqe);
 		return status;
 	}
-	insert_answer(call, cqe);
 	ring_write_results(call->thread, call->ring, call->results_address, call->results_size,
 	                   this_cpu->answer, (uint32_t)capnp_builder_size(&call->results), cqe);
+	if (cqe->status) /* the caller cannot have them without their message */
+		drop_answer(call);
+	else
+		insert_answer(call, cqe);
 	return (enum status)cqe->status;
 }
 

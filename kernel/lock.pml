@@ -7,7 +7,7 @@
  * or where it waits for a lock, and nowhere else.
  *
  * Who is exclusive is alone; nobody waits for ever; when tlb_sync returns, nobody
- * has the translation. (A CPU that never gets its turn is not looked for: the lock
+ * has the translation; a program goes on in its own space, which answering leaves. (A CPU that never gets its turn is not looked for: the lock
  * makes no promise of that.)
  *
  * Broken, each of them to be found out:
@@ -16,11 +16,13 @@
  *   -DOWN_FIRST      kernel_lock takes this CPU's own lock first
  *   -DOWN_ONLY       kernel_lock takes no other
  *   -DNO_WAIT        tlb_sync does not wait for the answers
+ *   -DNO_RELOAD      fast_syscall() does not look whether lock_shared_of() has waited
  */
 #define CPUS 3
 
 bool lock[CPUS], flush[CPUS];
 bool loaded[CPUS]; /* the TLB has the page */
+bool away[CPUS];   /* CR3 has the exokernel's own tables, not the program's */
 bool mapped = true;
 byte shared, exclusive; /* CPUs that are */
 byte finished;
@@ -28,7 +30,7 @@ byte finished;
 /* tlb_answer() */
 inline answer()
 {
-	atomic { flush[me] -> loaded[me] = false; flush[me] = false }
+	atomic { flush[me] -> loaded[me] = false; away[me] = true; flush[me] = false }
 }
 
 /* lock_wait(), lock_shared() */
@@ -105,7 +107,7 @@ proctype cpu(byte me)
 	do
 	/* In a program. */
 	:: mapped && !loaded[me] -> loaded[me] = true
-	:: answer() /* answer_unlocked() */
+	:: answer(); away[me] = false /* trap_outside(): answer_unlocked(), then sched_leave() */
 	/* trap_syscall() */
 	:: rounds < 2 ->
 		rounds++;
@@ -113,8 +115,11 @@ proctype cpu(byte me)
 		shared++;
 		assert(exclusive == 0);
 		shared--;
+#ifndef NO_RELOAD
+		away[me] = false; /* switch_to_native() */
+#endif
 		if
-		:: lock[me] = false /* unlock_shared() */
+		:: assert(!away[me]); lock[me] = false /* unlock_shared_of() */
 		:: /* lock_upgrade() */
 #ifdef UPGRADE_KEEPS
 			kernel_lock(true);
@@ -122,6 +127,7 @@ proctype cpu(byte me)
 			lock[me] = false;
 			kernel_lock(false);
 #endif
+			away[me] = false; /* resume() */
 			kernel_unlock()
 		fi
 	/* trap_outside() */
@@ -137,6 +143,7 @@ proctype cpu(byte me)
 		:: mapped -> shoot_down()
 		:: true
 		fi;
+		away[me] = false;
 		kernel_unlock()
 	:: rounds == 2 -> break
 	od;

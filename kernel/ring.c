@@ -53,12 +53,24 @@ enum status ring_post(struct thread *t, unsigned ring, const struct ring_cqe *cq
 	return STATUS_OK;
 }
 
+/* An entry that is served in its own place, and what it was answered meanwhile. */
+struct in_place {
+	const struct thread *thread;
+	unsigned ring;
+	uint32_t sq;
+	struct ring_cqe cqe;
+};
+static struct in_place *in_place;
+
 void ring_post_answer(struct thread *t, unsigned ring, uint32_t sq, const struct ring_cqe *cqe)
 {
 	struct thread_ring *r = &t->rings[ring];
 
 	trace_answered(t, ring, sq, cqe);
-	r->answered_at[sq % RING_SQ_ENTRIES] = (uint8_t)(r->cq_tail % RING_CQ_ENTRIES);
+	if (r->sq_head - sq <= RING_SQ_ENTRIES) /* else its place is a later entry's */
+		r->answered_at[sq % RING_SQ_ENTRIES] = (uint8_t)(r->cq_tail % RING_CQ_ENTRIES);
+	if (in_place && in_place->thread == t && in_place->ring == ring && in_place->sq == sq)
+		in_place->cqe = *cqe;
 	post(t, ring, cqe);
 }
 
@@ -159,7 +171,7 @@ static enum status serve(struct thread *t, unsigned ring, const struct ring_sqe 
 /* -- chained entries ------------------------------------------------------------- */
 
 /* Chained entries whose answer has come; served before the exokernel is left. */
-static struct pending_queue chained_ready;
+struct pending_queue ring_chained_ready;
 
 static void chained_free(struct pending *p)
 {
@@ -263,10 +275,11 @@ static enum status serve_chained(struct thread *t, unsigned ring, struct ring_sq
 
 	if (back == 0 || back >= RING_SQ_ENTRIES)
 		return STATUS_INVALID;
-	if (at == RING_NOT_ANSWERED) {
-		on = pending_of_entry(t, ring, sq);
-		return on ? chained_wait(t, ring, sqe, on) : STATUS_NOT_FOUND;
-	}
+	on = pending_of_entry(t, ring, sq); /* the fast paths leave answered_at as it was */
+	if (on)
+		return chained_wait(t, ring, sqe, on);
+	if (at == RING_NOT_ANSWERED)
+		return STATUS_NOT_FOUND;
 	earlier = r->page->cq[at % RING_CQ_ENTRIES];
 	status = chained_target(t, ring, &earlier, r->page->sq[sq % RING_SQ_ENTRIES].results,
 	                        sqe->cap >> 8, &sqe->cap);
@@ -277,7 +290,7 @@ static void chained_answered(struct pending_queue *q, const struct ring_cqe *cqe
 {
 	for (struct pending *p = q->head; p; p = p->next)
 		p->chain.earlier = *cqe;
-	chained_move(&chained_ready, q);
+	chained_move(&ring_chained_ready, q);
 }
 
 void ring_answer_chained(struct pending *p, const struct ring_cqe *cqe)
@@ -304,6 +317,17 @@ static bool serve_in_place(struct thread *t, unsigned ring, uint32_t sq, struct 
 	return true;
 }
 
+/* Entries chained to one that is to be answered later; or was, while it was served. */
+static void await_further(const struct in_place *served, struct pending_queue *further)
+{
+	struct pending *on = pending_of_entry(served->thread, served->ring, served->sq);
+
+	if (on)
+		chained_move(&on->chained, further);
+	else
+		chained_answered(further, &served->cqe);
+}
+
 static void serve_ready(struct pending *p)
 {
 	struct thread *t = p->thread;
@@ -314,29 +338,33 @@ static void serve_ready(struct pending *p)
 	enum status status = chained_target(t, ring, &p->chain.earlier, p->chain.results.v,
 	                                    sqe.cap >> 8, &sqe.cap);
 	struct pending_queue further = {0};
+	struct in_place place = {.thread = t, .ring = ring, .sq = sq};
 
 	chained_move(&further, &p->chained);
 	chained_free(p);
 	cqe.status = (uint16_t)status;
 	object_hold(&t->object);
+	in_place = &place;
 	if (status || serve_in_place(t, ring, sq, &sqe, &cqe)) {
+		in_place = NULL;
 		if (cqe.status == (uint16_t)CALL_PENDING) {
 			trace_unanswered(t);
-			chained_move(&pending_of_entry(t, ring, sq)->chained, &further);
+			await_further(&place, &further);
 		} else {
 			chained_answered(&further, &cqe);
 			ring_post_answer(t, ring, sq, &cqe);
 		}
 	}
+	in_place = NULL;
 	object_drop(&t->object);
 }
 
-void ring_serve_chained(void)
+void ring_serve_ready(void)
 {
-	while (chained_ready.head) {
-		struct pending *p = chained_ready.head;
+	while (ring_chained_ready.head) {
+		struct pending *p = ring_chained_ready.head;
 
-		pending_unlink(&chained_ready, p);
+		pending_unlink(&ring_chained_ready, p);
 		serve_ready(p);
 	}
 }

@@ -35,7 +35,7 @@ static void keep_all_of(uint64_t word)
 		uint32_t half = (uint32_t)(word >> shift);
 		keep(half);
 		for (uint32_t generation = 0; generation < 4; generation++)
-			keep(generation << CAPTABLE_INDEX_BITS | (half & CAPTABLE_INDEX));
+			keep(generation << CAPTABLE_INDEX_BITS | (half & (CAPTABLE_SLOTS - 1)));
 	}
 }
 

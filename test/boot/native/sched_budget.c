@@ -64,6 +64,30 @@ static void an_interrupted_turn_goes_on(void)
 		end_worker(&workers[i]);
 }
 
+/* Wakes us up all the time. */
+_Noreturn static void pester(uint64_t which, struct ring *ring)
+{
+	for (;;)
+		if (++workers[which].count % 10000 == 0)
+			(void)!ring_wake(ring, (const uint32_t *)&workers[which].parked, 1);
+}
+
+/* It is we who interrupt, but always the same one: its turn goes on after that. */
+static void waking_is_not_yielding(void)
+{
+	struct worker *w = make_worker_at(0, pester);
+
+	OK(create_context(control, SCHEDULING_INFINITE, 0, PRIORITY, &w->context));
+	OK(bind(w->context, w->thread));
+	OK(native_start(self, w->thread));
+	start_worker(1, SCHEDULING_INFINITE, 0, PRIORITY);
+	for (uint64_t end = now() + 200 * MS; now() < end;)
+		(void)!ring_park(self->ring, (const uint32_t *)&w->parked, 0, 5 * MS);
+	CHECK(&check, about(query(w->context).consumed, query(workers[1].context).consumed));
+	end_worker(w);
+	end_worker(&workers[1]);
+}
+
 static uint32_t child_of_a_fifth(void)
 {
 	uint32_t child;
@@ -212,6 +236,7 @@ int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		a_budget_is_kept, equals_get_the_same, an_interrupted_turn_goes_on,
+		waking_is_not_yielding,
 		no_trick_gets_more, a_used_share_comes_back_later, what_a_call_costs,
 	};
 
