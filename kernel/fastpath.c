@@ -396,7 +396,8 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, unsigned ring,
 
 /* -- cap_enter ------------------------------------------------------------------------------ */
 
-/* The one entry, which the thread will wait for. True: it is done already. */
+/* The one entry, which the thread will wait for. True: it is done already. Modules
+ * go to servers by the long way: what they ask most is the exokernel's own. */
 HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 {
 	struct thread_ring *r = &t->rings[ring];
@@ -406,7 +407,7 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	int64_t size;
 	uint32_t cq;
 
-	if (op_and_caps(head) == RING_SERVE)
+	if (ring == RING_PROGRAM && op_and_caps(head) == RING_SERVE)
 		serve_caller(cpu, t, ring, sqe, head);
 	if (op_and_caps(head) != RING_CALL)
 		return false;
@@ -414,7 +415,7 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	if (!o)
 		return false;
 	if (o->type == &facet_type) {
-		if (!t->pending)
+		if (ring == RING_PROGRAM && !t->pending)
 			call_server(cpu, t, ring, sqe, head, (const struct facet *)o);
 		return false;
 	}

@@ -12,4 +12,7 @@ interface Hello {
 
   giveBack @2 () -> (thing :Any.AnyCapability);
   # NOT_FOUND: nothing is kept.
+
+  holds @3 () -> (capabilities :UInt32);
+  # How many the service has, of whatever kind.
 }

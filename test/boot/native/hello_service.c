@@ -3,6 +3,7 @@
  * is another process, and is called through facets. */
 #include "test/boot/native/check.h"
 
+#include "abi/inspector.capnp.h"
 #include "abi/ledger.capnp.h"
 #include "abi/notification.capnp.h"
 #include "abi/process.capnp.h"
@@ -60,6 +61,26 @@ static enum status give_back(struct native_request *r, struct hello *h)
 	return STATUS_OK;
 }
 
+/* A service that asks others before it answers: the results come last. */
+static enum status holds(struct native_request *r)
+{
+	struct inspector_process_results_reader seen;
+	struct process_description_reader process;
+	struct native_call call;
+	native_call(&call, r->self, native_find(r->self, "inspector"), INSPECTOR_ID,
+	            INSPECTOR_PROCESS);
+	enum status status = native_send(&call);
+	if (status == STATUS_OK)
+		status = inspector_process_results_read(call.results, call.results_size, &seen);
+	if (status == STATUS_OK)
+		status = inspector_process_results_get_process(seen, &process);
+	if (status == STATUS_OK)
+		hello_holds_results_set_capabilities(
+			hello_holds_results_build(&r->results),
+			process_description_get_capabilities(process));
+	return status;
+}
+
 static enum status serve(struct native_request *r)
 {
 	struct hello *h = r->state;
@@ -74,6 +95,8 @@ static enum status serve(struct native_request *r)
 		return keep(r, h);
 	case HELLO_GIVE_BACK:
 		return give_back(r, h);
+	case HELLO_HOLDS:
+		return holds(r);
 	default:
 		return STATUS_NO_METHOD;
 	}
@@ -137,6 +160,16 @@ static enum status take_back(uint32_t facet, uint32_t *thing)
 	return status;
 }
 
+static uint32_t held(uint32_t facet)
+{
+	struct hello_holds_results_reader results;
+	struct native_call call;
+	native_call(&call, self, facet, HELLO_ID, HELLO_HOLDS);
+	OK(native_send(&call));
+	OK(hello_holds_results_read(call.results, call.results_size, &results));
+	return hello_holds_results_get_capabilities(results);
+}
+
 /* -- what holds ---------------------------------------------------------------------- */
 
 static void refusals(uint32_t facet)
@@ -185,15 +218,19 @@ static void set(uint32_t notification, uint64_t bits)
 	OK(native_send(&call));
 }
 
-/* Ours is copied there and moved back: the same object, by another id. */
+/* Ours is copied there and moved back: the same object, by another id; and the
+ * service keeps only what it took. */
 static void capabilities_travel(uint32_t facet)
 {
-	uint32_t sent = notification(), back = 0;
+	uint32_t sent = notification(), back = 0, before = held(facet);
 	set(sent, 6);
 	OK(give(facet, sent));
+	CHECK(&check, held(facet) == before + 1);
 	CHECK_STATUS(&check, STATUS_BUSY, give(facet, sent)); /* what came is released */
+	CHECK(&check, held(facet) == before + 1);
 	OK(ring_release(self->ring, sent));
 	OK(take_back(facet, &back));
+	CHECK(&check, held(facet) == before);
 	CHECK(&check, back != 0 && back != sent && poll(back) == 6);
 	CHECK_STATUS(&check, STATUS_NOT_FOUND, take_back(facet, &sent));
 	OK(ring_release(self->ring, back));
