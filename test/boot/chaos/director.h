@@ -11,6 +11,7 @@ enum {
 	DEFAULT_STEPS = 50000,
 	KNOWN = 1024,          /* processes of the nursery */
 	ARRIVALS = 64,
+	CANARY_PRIORITY = 40,
 	STILL = 40,            /* looks at a cell that does nothing */
 	HELD_AT_ONCE = 3000,
 };
@@ -406,6 +407,24 @@ static void play_round(uint64_t until)
 
 /* -- the canary ----------------------------------------------------------------------------------------- */
 
+/* Above all that makes chaos. */
+static void raise(uint32_t thread)
+{
+	struct native_call call;
+
+	native_call(&call, self, native_find(self, "scheduling"), SCHEDULING_CONTROL_ID,
+	            SCHEDULING_CONTROL_CREATE);
+	struct scheduling_control_create_params_builder p =
+		scheduling_control_create_params_build(&call.params);
+	scheduling_control_create_params_set_budget_ns(p, SCHEDULING_INFINITE);
+	scheduling_control_create_params_set_priority(p, CANARY_PRIORITY);
+	OK(native_send(&call));
+	native_call(&call, self, call.caps[0], SCHEDULING_CONTEXT_ID, SCHEDULING_CONTEXT_BIND);
+	scheduling_context_bind_params_set_thread(scheduling_context_bind_params_build(&call.params),
+	                                          native_attach(&call, thread));
+	OK(native_send(&call));
+}
+
 static void start_canary(void)
 {
 	static int (*const mains[])(struct native *) = { canary_server, canary_client };
@@ -424,6 +443,7 @@ static void start_canary(void)
 		OK(native_grant(self, c->process, "timer", native_find(self, "timer")));
 		OK(native_grant(self, c->process, "memory", memory));
 		show_board(c->space);
+		raise(c->thread);
 		OK(native_start(self, c->thread));
 	}
 }

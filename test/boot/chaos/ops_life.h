@@ -5,7 +5,11 @@
 
 #include "abi/module.h"
 
-enum { ACTORS = 4, ACTOR_STACK = 8192 };
+enum {
+	ACTORS = 4,
+	ACTOR_STACK = 8192,
+	KILLS_ONE_IN = 5, /* of those that would be: most live for a while */
+};
 
 /* How a thread of this program begins that is an actor; and one that only calls
  * cap_enter again and again, on no stack. */
@@ -39,7 +43,7 @@ static bool op_own_thread(struct actor *a, struct request *q)
 
 static bool op_kill_thread(struct actor *a, struct request *q)
 {
-	if (!call_on(a, q, K_THREAD, THREAD_KILL))
+	if (!one_in(a, KILLS_ONE_IN) || !call_on(a, q, K_THREAD, THREAD_KILL))
 		return false;
 	thread_kill_params_set_code(thread_kill_params_build(&q->b), (int32_t)next(a));
 	return true;
@@ -104,7 +108,7 @@ static bool op_recruit(struct actor *a, struct request *q)
 
 static bool op_kill(struct actor *a, struct request *q)
 {
-	if (!call_on(a, q, K_PROCESS, PROCESS_KILL))
+	if (!one_in(a, KILLS_ONE_IN) || !call_on(a, q, K_PROCESS, PROCESS_KILL))
 		return false;
 	process_kill_params_set_code(process_kill_params_build(&q->b), (int32_t)next(a));
 	return true;
@@ -112,7 +116,7 @@ static bool op_kill(struct actor *a, struct request *q)
 
 static bool op_kill_by_handle(struct actor *a, struct request *q)
 {
-	if (!call_on(a, q, K_HANDLE, PROCESS_HANDLE_KILL))
+	if (!one_in(a, KILLS_ONE_IN) || !call_on(a, q, K_HANDLE, PROCESS_HANDLE_KILL))
 		return false;
 	process_handle_kill_params_set_code(process_handle_kill_params_build(&q->b),
 	                                    (int32_t)next(a));
