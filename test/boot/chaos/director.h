@@ -8,7 +8,7 @@ enum {
 	PURSE = 12 << 20,
 	CELL_BYTES = 1200 << 10,
 	ROUND_STEPS = 25000,
-	DEFAULT_STEPS = 50000,
+	DEFAULT_STEPS = 100000,
 	KNOWN = 1024,          /* processes of the nursery */
 	ARRIVALS = 64,
 	CANARY_PRIORITY = 40,
@@ -523,8 +523,9 @@ static void set_up(void)
 	file = find_file("chaos");
 	board->seed = number(&file, &seed) ? seed : ticks();
 	board->most = number(&file, &most) ? most : DEFAULT_STEPS;
-	native_print(self, "chaos: seed %lu, %lu steps\n", board->seed, board->most);
 	find_module();
+	native_print(self, "chaos: seed %lu, %lu steps%s\n", board->seed, board->most,
+	             module_image ? ", with a module" : "");
 	for (uint32_t access = 0; (access & ACCESS_WRITE) == 0 && board->data_page < 1000;
 	     board->data_page++)
 		OK(native_query(self, here, (uintptr_t)native_image + board->data_page * 4096ul,

@@ -17,7 +17,7 @@ static void start_of_actor(const struct actor *a, struct thread_start_builder st
                            unsigned number, uint64_t seed);
 void chaos_idle(void);
 __asm__(".text\n.globl chaos_idle\n"
-        "chaos_idle: xorl %eax, %eax\n movl $1, %edi\n movl $3000000, %esi\n syscall\n"
+        "chaos_idle: xorl %eax, %eax\n movl $32, %edi\n movl $9000000, %esi\n syscall\n"
         "jmp chaos_idle\n");
 
 static uint32_t recruited; /* actors of this program that have been begun */
@@ -145,11 +145,12 @@ static bool op_grant(struct actor *a, struct request *q)
 
 static bool op_load(struct actor *a, struct request *q)
 {
-	char id[] = "chaos-a";
+	char id[] = "chaos-aa";
 	if (!call_on(a, q, K_TABLE, LIBOS_TABLE_LOAD))
 		return false;
 	struct libos_table_load_params_builder p = libos_table_load_params_build(&q->b);
-	id[6] = (char)('a' + below(a, 8));
+	id[6] = (char)('a' + below(a, 4));
+	id[7] = (char)('a' + below(a, 26));
 	libos_table_load_params_set_id(p, capnp_text_from(id));
 	libos_table_load_params_set_pages(p, 40 + below(a, 150));
 	libos_table_load_params_set_timeout_ns(p, below(a, one_in(a, 4) ? 2000000 : 300000000));
