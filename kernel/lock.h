@@ -21,12 +21,15 @@
 /* From outside: exclusive at once. */
 void kernel_lock(void);
 
-/* From outside: shared. */
+/* From outside: shared. True: it had to wait, and may have answered a flush of the
+ * TLB meanwhile (tlb.h): no process's space may be loaded any more. */
 void lock_wait(uint32_t *lock);
-static inline void lock_shared_of(struct cpu *self)
+static inline bool lock_shared_of(struct cpu *self)
 {
-	if (__atomic_exchange_n(&self->lock, 1, __ATOMIC_ACQUIRE))
-		lock_wait(&self->lock);
+	if (!__builtin_expect(__atomic_exchange_n(&self->lock, 1, __ATOMIC_ACQUIRE), 0))
+		return false;
+	lock_wait(&self->lock);
+	return true;
 }
 
 /* Drops it, where it cannot be exclusive. */

@@ -9,7 +9,8 @@
 #   boot   one case of a test/boot/*.test at one number of processors
 #          (test/boot/README.md has the format), or a whole test/boot/*.sh
 #
-# As many run at once as there are processors.
+# As many run at once as there are processors. How long each took, the slowest
+# first, is in test/times of the build.
 set -euo pipefail
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
@@ -121,7 +122,7 @@ plan_host() {
 	while read -r source; do
 		name=${source%.c}
 		plan host_job "$build/test/$name" "${name%_test}"
-	done < <(find core lib os tools test/sim -name '*_test.c' 2> /dev/null | LC_ALL=C sort)
+	done < <(find core kernel lib os tools test/sim -name '*_test.c' 2> /dev/null | LC_ALL=C sort)
 	while read -r source; do
 		plan script_job "$source" "${source%_test.sh}"
 	done < <(find core lib tools -name '*_test.sh' 2> /dev/null | LC_ALL=C sort)
@@ -170,17 +171,25 @@ plan_boot() {
 
 # -- running ------------------------------------------------------------------
 
-declare -A running=()
+declare -A running=() began=()
+
+# Microseconds, of the wall clock.
+now() {
+	printf '%s\n' "${EPOCHREALTIME/[.,]/}"
+}
 
 finish_one() {
-	local pid status=0
+	local pid status=0 took
 
 	wait -n -p pid "${!running[@]}" || status=$?
+	took=$(($(now) - ${began[$pid]%% *}))
+	printf '%4d.%03d s %s\n' $((took / 1000000)) $((took / 1000 % 1000)) "${began[$pid]#* }" \
+		>> "$scratch/times"
 	((status == 0)) || printf 'not ok %s (the runner itself failed)\n' "${running[$pid]}" \
 		>> "${running[$pid]}"
 	cat "${running[$pid]}"
 	cat "${running[$pid]}" >> "$scratch/all"
-	unset "running[$pid]"
+	unset "running[$pid]" "began[$pid]"
 }
 
 # Arguments of a job: program, name, scratch path, and what else it was planned with.
@@ -192,6 +201,7 @@ start() {
 	function=${words[0]} program=${words[1]} name=${words[2]} rest=("${words[@]:3}")
 	"$function" "$program" "$name" "$scratch/$slot" "${rest[@]}" > "$scratch/$slot" 2>&1 &
 	running[$!]=$scratch/$slot
+	began[$!]="$(now) $name"
 }
 
 main() {
@@ -212,6 +222,7 @@ main() {
 	mkdir -p "$scratch"
 	trap 'rm -rf "$scratch"' EXIT
 	: > "$scratch/all"
+	: > "$scratch/times"
 
 	for kind in "${kinds[@]}"; do
 		"plan_$kind"
@@ -221,6 +232,7 @@ main() {
 		start $((slot += 1)) "$job"
 	done
 	while ((${#running[@]})); do finish_one; done
+	sort -rn "$scratch/times" > "$build/test/times"
 
 	passed=$(grep -c '^ok ' "$scratch/all" || true)
 	failed=$(grep -c '^not ok ' "$scratch/all" || true)

@@ -76,8 +76,9 @@ enum {
 
 struct held {
 	uint32_t cap;
-	uint8_t info; /* pages, of memory */
+	uint8_t info; /* memory: its pages; else whether it was started or bound */
 	bool fixed;   /* stays, come what may */
+	bool plain;   /* it is no lease, for sure */
 };
 
 struct used {
@@ -89,6 +90,7 @@ struct used {
 struct slot {
 	bool busy, meant;  /* meant to succeed */
 	bool receives;     /* a call may come of it */
+	uint8_t brood;     /* brood.h's */
 	uint8_t op, info;
 	uint8_t gives[RING_CAPS];
 	uint8_t used_count;
@@ -115,6 +117,7 @@ struct actor {
 	uint64_t random;
 	uint32_t cell, serial;
 	bool module;
+	void (*beside)(struct actor *a); /* what it does now and then besides; or NULL */
 	struct held pool[KINDS][KEPT];
 	uint8_t count[KINDS];
 	struct slot slots[SLOTS];
@@ -124,6 +127,7 @@ struct actor {
 	uint32_t garbage[GARBAGE];
 	unsigned garbage_count;
 	struct place places[PLACES], reserved;
+	uint32_t parent, child; /* the last ledger that was made of another */
 	uint64_t now;
 	struct brood brood;
 	uint8_t chain_kind;   /* of the capability that a chained entry would name */
@@ -221,6 +225,25 @@ static const struct held *pick(struct actor *a, unsigned kind)
 	return a->count[kind] ? &a->pool[kind][below(a, a->count[kind])] : NULL;
 }
 
+/* One whose info is that; NULL: none was found. */
+static const struct held *pick_with(struct actor *a, unsigned kind, uint8_t info)
+{
+	for (unsigned i = 0; i < 2 * KEPT; i++) {
+		const struct held *h = pick(a, kind);
+
+		if (h && h->info == info)
+			return h;
+	}
+	return NULL;
+}
+
+static void set_info(struct actor *a, unsigned kind, uint32_t cap, uint8_t info)
+{
+	for (unsigned i = 0; i < a->count[kind]; i++)
+		if (a->pool[kind][i].cap == cap)
+			a->pool[kind][i].info = info;
+}
+
 /* Some kind of which there is one, that may travel. */
 static unsigned some_kind(struct actor *a)
 {
@@ -255,6 +278,8 @@ static unsigned kind_of_entry(const struct capset_entry *e)
 	return K_NONE;
 }
 
+static bool first_generation; /* what the CapSet has is from the director */
+
 static void learn_capset(struct actor *a)
 {
 	for (uint32_t i = 0; i < a->capset->count && i < CAPSET_MAX; i++) {
@@ -262,7 +287,8 @@ static void learn_capset(struct actor *a)
 		unsigned kind = kind_of_entry(e);
 
 		if (kind != K_NONE)
-			keep(a, kind, (struct held){ .cap = e->cap, .info = 1, .fixed = true });
+			keep(a, kind, (struct held){ .cap = e->cap, .info = 1, .fixed = true,
+			                             .plain = first_generation });
 		if (named(e->name, "space"))
 			keep(a, K_HERE, (struct held){ .cap = e->cap, .fixed = true });
 		if (named(e->name, "self"))
@@ -309,6 +335,20 @@ static bool target(struct actor *a, struct request *q, unsigned kind)
 	if (h == NULL)
 		return false;
 	q->e.cap = h->cap;
+	note_used(q, kind, h, false);
+	return true;
+}
+
+/* Begins a CALL on `h`, if there is one. */
+static bool call_chosen(struct actor *a, struct request *q, unsigned kind, uint16_t method,
+                        const struct held *h)
+{
+	if (h == NULL || a->chain_kind)
+		return false;
+	q->e.op = RING_CALL;
+	q->e.cap = h->cap;
+	q->e.interface = interface_of[kind];
+	q->e.method = method;
 	note_used(q, kind, h, false);
 	return true;
 }

@@ -4,6 +4,11 @@
  * it starts. Other operations go on in between, and the end may come at any time. */
 #pragma once
 
+#define BROOD_ROWS \
+	DELICATE(3, K_SPAWNER, op_brood, conceived, TAKEN, TAKEN, TAKEN), \
+	DELICATE(2, K_LIBOS, op_brood_under, conceived, TAKEN, TAKEN, TAKEN), \
+	DELICATE(60, K_NONE, op_nurse, NULL, 0),
+
 #include "test/boot/chaos/ops_life.h"
 #include "test/boot/chaos/ops_memory.h"
 
@@ -14,6 +19,7 @@ enum brood_stage {
 	B_NONE, B_TEXT, B_DATA, B_STACK, B_BOARD, B_SELF, B_SPACE, B_NURSERY, B_LEDGER, B_GIFT,
 	B_REGISTER, B_START, B_STAGES
 };
+enum { B_BEGUN = 1, B_NURSED }; /* what an entry is for it */
 enum { BROOD_BYTES = 110 * 4096, BROOD_STACK_PAGES = 4 };
 
 static void begin_child(struct actor *a, struct thread_start_builder start)
@@ -29,10 +35,12 @@ static bool may_brood(const struct actor *a)
 	       has(a, K_NURSERY) && has(a, K_HERE);
 }
 
-/* From the spawner, or under a libOS. */
+/* From the spawner, or under a libOS; not through a lease, of which all of it would
+ * be, out of the nursery's reach when that is revoked. */
 static bool op_brood(struct actor *a, struct request *q)
 {
-	if (!may_brood(a) || !call_on(a, q, K_SPAWNER, PROCESS_SPAWNER_CREATE))
+	if (!may_brood(a) || !call_on(a, q, K_SPAWNER, PROCESS_SPAWNER_CREATE) ||
+	    !q->slot->used[0].held.plain)
 		return false;
 	struct process_spawner_create_params_builder p = process_spawner_create_params_build(&q->b);
 	begin_child(a, process_spawner_create_params_init_start(p));
@@ -40,17 +48,20 @@ static bool op_brood(struct actor *a, struct request *q)
 	if (has(a, K_LEDGER))
 		process_spawner_create_params_set_ledger(
 			p, attach_held(q, K_LEDGER, pick(a, K_LEDGER), false));
+	q->slot->brood = B_BEGUN;
 	a->brood.busy = true;
 	return true;
 }
 
 static bool op_brood_under(struct actor *a, struct request *q)
 {
-	if (!may_brood(a) || !call_on(a, q, K_LIBOS, LIBOS_SPAWN))
+	if (!may_brood(a) || !call_on(a, q, K_LIBOS, LIBOS_SPAWN) ||
+	    !q->slot->used[0].held.plain)
 		return false;
 	struct libos_spawn_params_builder p = libos_spawn_params_build(&q->b);
 	begin_child(a, libos_spawn_params_init_start(p));
 	libos_spawn_params_set_pid(p, (uint32_t)below(a, 2));
+	q->slot->brood = B_BEGUN;
 	a->brood.busy = true;
 	return true;
 }
@@ -71,15 +82,16 @@ static void abandon(struct actor *a)
 	a->brood = (struct brood){ .stage = B_NONE };
 }
 
-static void brood_answered(struct actor *a, bool ok)
+/* Of whatever entry: those of the brood go on. */
+static void brood_answered(struct actor *a, const struct slot *slot, enum status status)
 {
 	struct brood *b = &a->brood;
+	bool ok = status == STATUS_OK;
 
-	if (b->stage == B_NONE) {
-		b->busy = false; /* the process was not made */
+	if (slot->brood)
+		b->busy = false;
+	if (!slot->brood || b->stage == B_NONE || slot->brood != B_NURSED)
 		return;
-	}
-	b->busy = false;
 	/* One under a libOS whose domain is another's takes no grants. */
 	if (!ok && (b->stage < B_SELF || b->stage >= B_REGISTER)) {
 		abandon(a);
@@ -148,6 +160,7 @@ static bool op_nurse(struct actor *a, struct request *q)
 	if (b->stage == B_NONE || b->busy || a->chain_kind)
 		return false;
 	b->busy = true;
+	q->slot->brood = B_NURSED;
 	switch (b->stage) {
 	case B_TEXT:
 		brood_share(a, q, image, board->data_page);

@@ -4,8 +4,8 @@
 #pragma once
 
 enum {
-	CELLS = 5,
-	PURSE = 6 << 20,
+	CELLS = 5,             /* and one more for the module */
+	PURSE = 12 << 20,
 	CELL_BYTES = 1200 << 10,
 	ROUND_STEPS = 25000,
 	DEFAULT_STEPS = 50000,
@@ -25,7 +25,9 @@ struct cell {
 	unsigned still, lives;
 };
 
-static struct cell cells[CELLS];
+static struct cell cells[CELLS], module_cell;
+static uint32_t module_image; /* 0: there is none */
+static uint64_t module_size;
 static uint32_t board_object, own_ledger, nursery_facet, canary_facet, control;
 static struct native_child canary_children[2];
 
@@ -142,7 +144,7 @@ static void make_control(void)
 	struct scheduling_control_child_params_builder p =
 		scheduling_control_child_params_build(&call.params);
 	scheduling_control_child_params_set_max_priority(p, 31);
-	scheduling_control_child_params_set_share(p, SCHEDULING_PROCESSOR / 2);
+	scheduling_control_child_params_set_share(p, 3 * SCHEDULING_PROCESSOR);
 	OK(native_send(&call));
 	control = call.caps[0];
 }
@@ -202,6 +204,91 @@ static void end_cell(struct cell *cell)
 	native_forget(self, &cell->child);
 }
 
+/* -- the module's cell: a libOS with one process ---------------------------------------------------- */
+
+enum { MODULE_PAGES = 500, ID = 16 };
+
+static uint32_t load_module(unsigned lives)
+{
+	struct native_call call;
+	char id[ID] = "chaos-m";
+
+	for (unsigned i = 7; i < ID - 1 && (lives || i == 7); i++, lives /= 10)
+		id[i] = (char)('0' + lives % 10);
+	native_call(&call, self, native_find(self, "libos"), LIBOS_TABLE_ID, LIBOS_TABLE_LOAD);
+	struct libos_table_load_params_builder p = libos_table_load_params_build(&call.params);
+	libos_table_load_params_set_id(p, capnp_text_from(id));
+	libos_table_load_params_set_image(p, native_attach(&call, module_image));
+	libos_table_load_params_set_size(p, module_size);
+	libos_table_load_params_set_pages(p, MODULE_PAGES);
+	libos_table_load_params_set_timeout_ns(p, 10000000000);
+	OK(native_send(&call));
+	return call.caps[0];
+}
+
+static void grant_module(uint32_t libos, const char *name, uint32_t cap)
+{
+	struct native_call call;
+
+	native_call(&call, self, libos, LIBOS_ID, LIBOS_GRANT);
+	struct libos_grant_params_builder p = libos_grant_params_build(&call.params);
+	libos_grant_params_set_name(p, capnp_text_from(name));
+	libos_grant_params_set_object(p, native_attach(&call, cap));
+	OK(native_send(&call));
+}
+
+/* The modules' names are the exokernel's own. */
+static bool given_to_module(const char *name)
+{
+	return !named(name, "modules") && !named(name, "libos");
+}
+
+static void start_module(void)
+{
+	struct native_call call;
+	struct gift gifts[32];
+	unsigned count = gifts_of(0, gifts);
+	uint64_t seed = chaos_mix(board->seed ^ chaos_mix((uint64_t)CELLS << 32 |
+	                                                  module_cell.lives));
+
+	if (!module_image)
+		return;
+	module_cell.endpoint = load_module(module_cell.lives++);
+	for (unsigned i = 0; i < count; i++)
+		if (given_to_module(gifts[i].name))
+			grant_module(module_cell.endpoint, gifts[i].name, gifts[i].cap);
+	grant_module(module_cell.endpoint, "libos-table", native_find(self, "libos"));
+	grant_module(module_cell.endpoint, "board", board_object);
+	native_call(&call, self, module_cell.endpoint, LIBOS_ID, LIBOS_SPAWN);
+	struct libos_spawn_params_builder p = libos_spawn_params_build(&call.params);
+	thread_start_set_argument(libos_spawn_params_init_start(p), (seed & ~UINT64_C(0xffff)) | CELLS);
+	OK(native_send(&call));
+	module_cell.child = (struct native_child){ call.caps[0], call.caps[1], call.caps[2], 0 };
+	OK(native_start(self, module_cell.child.thread));
+	module_cell.still = 0;
+}
+
+static void end_module(void)
+{
+	if (!module_image)
+		return;
+	end_cell(&module_cell);
+	release(module_cell.endpoint);
+}
+
+static void look_at_module(void)
+{
+	struct cell *cell = &module_cell;
+	uint64_t steps = board->cell[CELLS];
+
+	cell->still = steps == cell->steps ? cell->still + 1 : 0;
+	cell->steps = steps;
+	if (!module_image || (cell->still < STILL && info_threads(cell->child.process)))
+		return;
+	end_module();
+	start_module();
+}
+
 /* Begun again when it has ended, or does nothing any more. */
 static void look_at_cell(unsigned c)
 {
@@ -243,6 +330,7 @@ static void begin_round(void)
 	}
 	for (unsigned c = 0; c < CELLS; c++)
 		start_cell(c);
+	start_module();
 }
 
 /* Those whom nobody knows end by themselves, for they see the board. */
@@ -250,6 +338,7 @@ static void end_round(void)
 {
 	board->stop = 1;
 	nap_ticks(5);
+	end_module();
 	for (unsigned c = 0; c < CELLS; c++) {
 		end_cell(&cells[c]);
 		release(cells[c].purse);
@@ -306,6 +395,7 @@ static void play_round(uint64_t until)
 		look_after(false);
 		for (unsigned c = 0; c < CELLS; c++)
 			look_at_cell(c);
+		look_at_module();
 		still = board->steps == last ? still + 1 : 0;
 		last = board->steps;
 		CHECK(&check, still < SETTLING * 2);
@@ -382,6 +472,21 @@ static bool number(struct capnp_data *text, uint64_t *value)
 	return any;
 }
 
+/* The module, as a memory object. */
+static void find_module(void)
+{
+	struct capnp_data file = find_file("chaos.mod");
+	uint8_t *window = (uint8_t *)ARENA;
+
+	if (file.size == 0)
+		return;
+	module_size = file.size;
+	module_image = allocate(native_pages(file.size));
+	OK(native_map(self, here, module_image, 0, window, native_pages(file.size), RW));
+	__builtin_memcpy(window, file.bytes, file.size);
+	OK(native_unmap(self, here, window, native_pages(file.size)));
+}
+
 static void set_up(void)
 {
 	static uint32_t held[HELD_AT_ONCE];
@@ -399,6 +504,7 @@ static void set_up(void)
 	board->seed = number(&file, &seed) ? seed : ticks();
 	board->most = number(&file, &most) ? most : DEFAULT_STEPS;
 	native_print(self, "chaos: seed %lu, %lu steps\n", board->seed, board->most);
+	find_module();
 	for (uint32_t access = 0; (access & ACCESS_WRITE) == 0 && board->data_page < 1000;
 	     board->data_page++)
 		OK(native_query(self, here, (uintptr_t)native_image + board->data_page * 4096ul,

@@ -3,7 +3,7 @@
  * word 0 holds their kinds, word 1 their pages, a byte each. */
 #pragma once
 
-#include "test/boot/chaos/actor.h"
+#include "test/boot/chaos/ops_memory.h"
 
 enum { PARK_WORDS = 8, RECEIVES = 10, HEADER_WORDS = sizeof(struct ring_received) / 8 };
 
@@ -201,6 +201,7 @@ static bool op_park(struct actor *a, struct request *q)
 		return false;
 	q->e.op = RING_PARK;
 	q->e.word = some_word(a);
+	q->e.expected = one_in(a, 16);
 	q->e.timeout = one_in(a, 4) ? RING_FOREVER : below(a, 1000000);
 	return true;
 }
@@ -249,7 +250,29 @@ static bool op_poll(struct actor *a, struct request *q)
 
 static bool op_bind_bits(struct actor *a, struct request *q)
 {
-	return with_bits(a, q, K_NOTIFICATION, NOTIFICATION_BIND);
+	if (!call_chosen(a, q, K_NOTIFICATION, NOTIFICATION_BIND,
+	                 pick_with(a, K_NOTIFICATION, one_in(a, 16))))
+		return false;
+	notification_bind_params_set_user_data(notification_bind_params_build(&q->b), next(a));
+	return true;
+}
+
+static void bound_bits(struct actor *a, struct slot *slot, const struct ring_cqe *cqe)
+{
+	(void)cqe;
+	set_info(a, K_NOTIFICATION, slot->used[0].held.cap, 1);
+}
+
+static bool op_unbind_bits(struct actor *a, struct request *q)
+{
+	return call_chosen(a, q, K_NOTIFICATION, NOTIFICATION_UNBIND,
+	                   pick_with(a, K_NOTIFICATION, !one_in(a, 16)));
+}
+
+static void unbound_bits(struct actor *a, struct slot *slot, const struct ring_cqe *cqe)
+{
+	(void)cqe;
+	set_info(a, K_NOTIFICATION, slot->used[0].held.cap, 0);
 }
 
 /* -- leases ---------------------------------------------------------------------------------- */

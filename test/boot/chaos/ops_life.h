@@ -22,17 +22,19 @@ static uint32_t recruited; /* actors of this program that have been begun */
 
 static bool op_start(struct actor *a, struct request *q)
 {
-	if (!call_on(a, q, K_THREAD, THREAD_START))
-		return false;
-	return q->e.chained || q->slot->used[0].held.info == 0 || one_in(a, 16);
+	return call_chosen(a, q, K_THREAD, THREAD_START, pick_with(a, K_THREAD, one_in(a, 16)));
 }
 
 static void started(struct actor *a, struct slot *slot, const struct ring_cqe *cqe)
 {
 	(void)cqe;
-	for (unsigned i = 0; i < a->count[K_THREAD]; i++)
-		if (a->pool[K_THREAD][i].cap == slot->used[0].held.cap)
-			a->pool[K_THREAD][i].info = 1;
+	set_info(a, K_THREAD, slot->used[0].held.cap, 1);
+}
+
+static bool op_own_thread(struct actor *a, struct request *q)
+{
+	q->slot->info = 1; /* started */
+	return call_on(a, q, K_OWNTHREAD, THREAD_CONTROL_THREAD);
 }
 
 static bool op_kill_thread(struct actor *a, struct request *q)
@@ -145,8 +147,8 @@ static bool op_load(struct actor *a, struct request *q)
 	struct libos_table_load_params_builder p = libos_table_load_params_build(&q->b);
 	id[6] = (char)('a' + below(a, 8));
 	libos_table_load_params_set_id(p, capnp_text_from(id));
-	libos_table_load_params_set_pages(p, 50 + below(a, 150));
-	libos_table_load_params_set_timeout_ns(p, below(a, 20000000));
+	libos_table_load_params_set_pages(p, 40 + below(a, 150));
+	libos_table_load_params_set_timeout_ns(p, below(a, one_in(a, 4) ? 2000000 : 300000000));
 	libos_table_load_params_set_isolated(p, one_in(a, 4));
 	libos_table_load_params_set_pids(p, (uint32_t)below(a, 5));
 	libos_table_load_params_set_liboses(p, (uint32_t)below(a, 2));
@@ -196,9 +198,9 @@ static bool op_libos_thread(struct actor *a, struct request *q)
 
 static uint64_t some_budget(struct actor *a, uint64_t *period)
 {
-	uint64_t budget = 20000 + below(a, 500000);
+	uint64_t budget = 20000 + below(a, 200000);
 
-	*period = one_in(a, 6) ? 0 : budget + below(a, 3000000);
+	*period = one_in(a, 40) ? 0 : (1 + below(a, 30)) * budget + below(a, 3000000);
 	return budget;
 }
 
@@ -241,11 +243,31 @@ static bool op_configure(struct actor *a, struct request *q)
 
 static bool op_bind(struct actor *a, struct request *q)
 {
-	if (!call_on(a, q, K_CONTEXT, SCHEDULING_CONTEXT_BIND) || !has(a, K_THREAD))
+	if (!has(a, K_THREAD) ||
+	    !call_chosen(a, q, K_CONTEXT, SCHEDULING_CONTEXT_BIND,
+	                 pick_with(a, K_CONTEXT, one_in(a, 16))))
 		return false;
 	scheduling_context_bind_params_set_thread(scheduling_context_bind_params_build(&q->b),
 	                                          attach(a, q, K_THREAD));
 	return true;
+}
+
+static void bound_context(struct actor *a, struct slot *slot, const struct ring_cqe *cqe)
+{
+	(void)cqe;
+	set_info(a, K_CONTEXT, slot->used[0].held.cap, 1);
+}
+
+static bool op_unbind(struct actor *a, struct request *q)
+{
+	return call_chosen(a, q, K_CONTEXT, SCHEDULING_CONTEXT_UNBIND,
+	                   pick_with(a, K_CONTEXT, !one_in(a, 16)));
+}
+
+static void unbound_context(struct actor *a, struct slot *slot, const struct ring_cqe *cqe)
+{
+	(void)cqe;
+	set_info(a, K_CONTEXT, slot->used[0].held.cap, 0);
 }
 
 static bool op_notify(struct actor *a, struct request *q)

@@ -15,6 +15,14 @@ static bool op_ledger_child(struct actor *a, struct request *q)
 	return true;
 }
 
+static void ledger_born(struct actor *a, struct slot *slot, const struct ring_cqe *cqe)
+{
+	if (slot->used_count) {
+		a->parent = slot->used[0].held.cap;
+		a->child = cqe->caps[0];
+	}
+}
+
 static bool op_ledger_donate(struct actor *a, struct request *q)
 {
 	if (!call_on(a, q, K_LEDGER, LEDGER_DONATE) || !has(a, K_LEDGER))
@@ -27,11 +35,13 @@ static bool op_ledger_donate(struct actor *a, struct request *q)
 
 static bool op_ledger_reclaim(struct actor *a, struct request *q)
 {
-	if (!call_on(a, q, K_LEDGER, LEDGER_RECLAIM) || !has(a, K_LEDGER))
+	const struct held parent = { .cap = a->parent }, child = { .cap = a->child };
+	if (!a->child || !call_chosen(a, q, K_LEDGER, LEDGER_RECLAIM, &parent))
 		return false;
 	struct ledger_reclaim_params_builder p = ledger_reclaim_params_build(&q->b);
-	ledger_reclaim_params_set_child(p, attach(a, q, K_LEDGER));
+	ledger_reclaim_params_set_child(p, attach_held(q, K_LEDGER, &child, false));
 	ledger_reclaim_params_set_bytes(p, below(a, 8) * 4096);
+	a->child = 0;
 	return true;
 }
 
@@ -131,9 +141,13 @@ static uint64_t some_address(struct actor *a)
 
 static struct place *some_place(struct actor *a)
 {
-	struct place *p = &a->places[below(a, PLACES)];
+	for (unsigned i = 0; i < PLACES; i++) {
+		struct place *p = &a->places[below(a, PLACES)];
 
-	return p->space ? p : NULL;
+		if (p->space)
+			return p;
+	}
+	return NULL;
 }
 
 /* Where something is mapped, most likely: the entry's target and an address. */
@@ -211,9 +225,20 @@ static bool op_unmap(struct actor *a, struct request *q)
 	if (!at_place(a, q, ADDRESS_SPACE_UNMAP, &address))
 		return false;
 	struct address_space_unmap_params_builder p = address_space_unmap_params_build(&q->b);
+	q->slot->note = address;
 	address_space_unmap_params_set_address(p, address);
 	address_space_unmap_params_set_pages(p, 1 + below(a, 8));
 	return true;
+}
+
+/* Nothing is there any more. */
+static void unmapped(struct actor *a, struct slot *slot, const struct ring_cqe *cqe)
+{
+	(void)cqe;
+	for (unsigned i = 0; i < PLACES; i++)
+		if (slot->used_count && a->places[i].space == slot->used[0].held.cap &&
+		    a->places[i].address == slot->note)
+			a->places[i].space = 0;
 }
 
 static bool op_protect(struct actor *a, struct request *q)
@@ -231,7 +256,8 @@ static bool op_protect(struct actor *a, struct request *q)
 static bool op_share(struct actor *a, struct request *q)
 {
 	struct place *from = some_place(a);
-	if (!call_on(a, q, K_SPACE, ADDRESS_SPACE_SHARE) || !from)
+	if (!from || !call_on(a, q, K_SPACE, ADDRESS_SPACE_SHARE) ||
+	    (q->e.cap == from->space && !one_in(a, 16)))
 		return false;
 	struct address_space_share_params_builder p = address_space_share_params_build(&q->b);
 	const struct held h = { .cap = from->space };

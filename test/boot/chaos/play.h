@@ -1,7 +1,7 @@
-/* play.h: the table of operations, and the actor that draws from it. */
+/* play.h: the table of operations, and the actor that draws from it. Before it goes
+ * brood.h, for a native program, or no_brood.h, for a module. */
 #pragma once
 
-#include "test/boot/chaos/brood.h"
 #include "test/boot/chaos/ops_ipc.h"
 #include "test/boot/chaos/ops_life.h"
 #include "test/boot/chaos/ops_memory.h"
@@ -13,6 +13,7 @@ enum {
 	SPOILED_ONE_IN = 10,
 	FAULT_ONE_IN = 60000,
 	EXIT_ONE_IN = 20000,
+	BESIDE_ONE_IN = 20,
 };
 
 /* Those without `make` have no params: method `plain` of what they are called on. */
@@ -46,12 +47,12 @@ static const struct {
 	OP(4, K_SIGNALLER, op_signal_by, NULL, 0),
 	OP(4, K_NOTIFICATION, op_wait_bits, NULL, 0),
 	OP(3, K_NOTIFICATION, op_poll, NULL, 0),
-	OP(3, K_NOTIFICATION, op_bind_bits, NULL, 0),
-	PLAIN(2, K_NOTIFICATION, NOTIFICATION_UNBIND, 0),
+	OP(3, K_NOTIFICATION, op_bind_bits, bound_bits, 0),
+	OP(2, K_NOTIFICATION, op_unbind_bits, unbound_bits, 0),
 	PLAIN(2, K_NOTIFICATION, NOTIFICATION_SIGNALLER, K_SIGNALLER),
 	/* ledgers */
 	PLAIN(2, K_LEDGER, LEDGER_QUERY, 0),
-	OP(3, K_LEDGER, op_ledger_child, NULL, K_LEDGER),
+	OP(3, K_LEDGER, op_ledger_child, ledger_born, K_LEDGER),
 	OP(2, K_LEDGER, op_ledger_donate, NULL, 0),
 	OP(2, K_LEDGER, op_ledger_reclaim, NULL, 0),
 	PLAIN(2, K_LEDGER, LEDGER_MEMORY, K_POOL),
@@ -77,7 +78,7 @@ static const struct {
 	/* address spaces */
 	OP(10, K_SPACE, op_map, mapped, 0),
 	OP(5, K_SPACE, op_fresh, mapped, 0),
-	OP(4, K_SPACE, op_unmap, NULL, 0),
+	OP(4, K_SPACE, op_unmap, unmapped, 0),
 	OP(4, K_SPACE, op_protect, NULL, 0),
 	OP(5, K_SPACE, op_share, mapped, 0),
 	OP(5, K_SPACE, op_resolve, NULL, 0),
@@ -98,7 +99,7 @@ static const struct {
 	PLAIN(2, K_THREAD, THREAD_INFO, 0),
 	OP(1, K_OWNTHREAD, op_own_tls, NULL, 0),
 	PLAIN(1, K_OWNTHREAD, THREAD_CONTROL_INFO, 0),
-	PLAIN(3, K_OWNTHREAD, THREAD_CONTROL_THREAD, K_THREAD),
+	OP(3, K_OWNTHREAD, op_own_thread, NULL, K_THREAD),
 	OP(3, K_PROCESS, op_idle_thread, NULL, K_THREAD),
 	OP(2, K_SELF, op_recruit, NULL, K_THREAD),
 	/* processes */
@@ -111,9 +112,7 @@ static const struct {
 	PLAIN(1, K_HANDLE, PROCESS_HANDLE_INFO, 0),
 	OP(1, K_HANDLE, op_kill_by_handle, NULL, 0),
 	PLAIN(1, K_HANDLE, PROCESS_HANDLE_WAIT, 0),
-	DELICATE(3, K_SPAWNER, op_brood, conceived, TAKEN, TAKEN, TAKEN),
-	DELICATE(2, K_LIBOS, op_brood_under, conceived, TAKEN, TAKEN, TAKEN),
-	DELICATE(60, K_NONE, op_nurse, NULL, 0),
+	BROOD_ROWS
 	/* libOSes */
 	DELICATE(3, K_TABLE, op_load, NULL, K_LIBOS),
 	PLAIN(1, K_TABLE, LIBOS_TABLE_LIST, 0),
@@ -126,8 +125,8 @@ static const struct {
 	OP(1, K_CONTROL, op_child_control, NULL, K_CONTROL),
 	PLAIN(1, K_CONTROL, SCHEDULING_CONTROL_INFO, 0),
 	OP(3, K_CONTEXT, op_configure, NULL, 0),
-	OP(4, K_CONTEXT, op_bind, NULL, 0),
-	PLAIN(1, K_CONTEXT, SCHEDULING_CONTEXT_UNBIND, 0),
+	OP(4, K_CONTEXT, op_bind, bound_context, 0),
+	OP(2, K_CONTEXT, op_unbind, unbound_context, 0),
 	PLAIN(2, K_CONTEXT, SCHEDULING_CONTEXT_QUERY, 0),
 	OP(2, K_CONTEXT, op_notify, NULL, 0),
 	/* what else there is */
@@ -235,6 +234,7 @@ static bool make(struct actor *a, struct request *q, unsigned i)
 	slot->op = (uint8_t)i;
 	slot->used_count = 0;
 	slot->info = 0;
+	slot->brood = 0;
 	slot->note = 0;
 	for (unsigned n = 0; n < RING_CAPS; n++)
 		slot->gives[n] = op->gives[n];
@@ -337,6 +337,8 @@ static void cancel_oldest(struct actor *a)
 static void keep_answer(struct actor *a, struct slot *slot, const struct ring_cqe *cqe)
 {
 	bool own = table[slot->op].op.make == op_ask;
+	bool plain = table[slot->op].op.make == op_load && slot->used_count &&
+	             slot->used[0].held.plain;
 
 	for (unsigned i = 0; i < slot->used_count && !slot->meant; i++)
 		if (slot->used[i].moved)
@@ -351,7 +353,8 @@ static void keep_answer(struct actor *a, struct slot *slot, const struct ring_cq
 		if (kind != TAKEN && kind != K_NONE && cqe->caps[i] == 0)
 			chaos_failed("a capability did not come", a->random, slot->op, 0, i);
 		if (kind != TAKEN && cqe->caps[i])
-			keep(a, kind, (struct held){ .cap = cqe->caps[i], .info = slot->info });
+			keep(a, kind, (struct held){ .cap = cqe->caps[i], .info = slot->info,
+			                             .plain = plain });
 	}
 }
 
@@ -437,9 +440,7 @@ static void answered(struct actor *a, const struct ring_cqe *cqe)
 			table[slot->op].op.done(a, slot, cqe);
 		keep_answer(a, slot, cqe);
 	}
-	if (table[slot->op].op.delicate && table[slot->op].op.make != op_load &&
-	    (table[slot->op].op.make == op_nurse || cqe->status != STATUS_OK))
-		brood_answered(a, cqe->status == STATUS_OK);
+	brood_answered(a, slot, (enum status)cqe->status);
 }
 
 static void take_answers(struct actor *a)
@@ -496,5 +497,7 @@ _Noreturn static void play(struct actor *a)
 			ring_exit((int32_t)next(a));
 		if (one_in(a, FAULT_ONE_IN))
 			*(volatile uint64_t *)bad_address(a) = 1;
+		if (a->beside && one_in(a, BESIDE_ONE_IN))
+			a->beside(a);
 	}
 }

@@ -11,6 +11,7 @@
  * without it the seed comes from the time stamp counter. The seed is printed first.
  * With one processor and counted instructions a seed always does the same; else it
  * decides what is tried, but not who meets whom. */
+#include "test/boot/chaos/brood.h"
 #include "test/boot/chaos/canary.h"
 #include "test/boot/chaos/play.h"
 
@@ -56,6 +57,7 @@ static void start_of_actor(const struct actor *a, struct thread_start_builder st
 
 static int chaos_main(struct native *me)
 {
+	first_generation = true;
 	chaos_child(me->argument, me->ring, me->capset);
 }
 
