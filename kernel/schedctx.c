@@ -201,8 +201,8 @@ static bool make_room(struct thread *to)
 /* Whom it went to; NULL: it did not. Who is out of time lends nothing: a server that
  * has a context of its own goes on with that, and go_on() lends when there is more. A
  * call that nobody has received is not the server's work yet: only one that is out of
- * time is helped along. No circle comes about: who waits for `from`, directly or not, has `from` for its last borrower, and
- * that has time. */
+ * time is helped along. No circle comes about: who waits for `from`, directly or not,
+ * has `from` for its last borrower, and that has time; or lent nothing. */
 static struct thread *lend(struct pending *call)
 {
 	struct thread *from = call->thread, *to = server_of(call);
