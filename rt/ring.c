@@ -15,6 +15,7 @@ static const struct ring_cqe *take(struct ring *ring)
 
 	do {
 		(void)ring_enter(1, RING_FOREVER);
+		__asm__("" : "+r"(ring)); /* or gcc keeps a register for &ring->cq_tail */
 		done = ring_done(ring);
 	} while (done == NULL);
 	return done;

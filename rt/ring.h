@@ -109,9 +109,10 @@ static inline void ring_consume(struct ring *ring)
  * given its place while it is read. */
 static inline const struct ring_cqe *ring_done(struct ring *ring)
 {
-	const struct ring_cqe *cqe = ring_first(ring);
+	uint32_t head = ring->cq_head;
 
-	if (cqe != NULL)
-		ring_consume(ring);
-	return cqe;
+	if (head == __atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE))
+		return NULL;
+	__atomic_store_n(&ring->cq_head, head + 1, __ATOMIC_RELEASE);
+	return &ring->cq[head % RING_CQ_ENTRIES];
 }
