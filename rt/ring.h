@@ -113,6 +113,6 @@ static inline const struct ring_cqe *ring_done(struct ring *ring)
 
 	if (head == __atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE))
 		return NULL;
-	__atomic_store_n(&ring->cq_head, head + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&ring->cq_head, head + 1, __ATOMIC_RELAXED); /* ring_push orders */
 	return &ring->cq[head % RING_CQ_ENTRIES];
 }
