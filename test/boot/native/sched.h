@@ -11,7 +11,7 @@
 
 #define MS 1000000ul
 
-enum { WORKERS = 6, STACK_WORDS = 1024 };
+enum { WORKERS = 16, STACK_WORDS = 1024 };
 
 static uint32_t control, timer;
 
