@@ -50,31 +50,10 @@ static void destroy(struct domain *d)
 	ledger_close(ledger);
 }
 
-/* A domain may hold the last capability to a process that was never started, that
- * one's domain to another, and so on: not by recursion, for whoever makes them decides
- * how many. */
-static void end(struct domain *d)
-{
-	static struct domain *ending;
-	static bool destroying;
-
-	d->next_ending = ending;
-	ending = d;
-	if (destroying)
-		return;
-	destroying = true;
-	while (ending) {
-		d = ending;
-		ending = d->next_ending;
-		destroy(d);
-	}
-	destroying = false;
-}
-
 void domain_drop(struct domain *d)
 {
 	if (--d->refs == 0)
-		end(d);
+		destroy(d);
 }
 
 static enum status grow(struct domain *d)

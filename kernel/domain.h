@@ -13,14 +13,12 @@ struct domain {
 	struct captable table;
 	struct ledger *ledger; /* its own; closed when the domain ends */
 	struct capset *capset; /* one page, shown read-only to the domain's code */
-	struct domain *next_ending;
 };
 
 /* NULL: the parent's ledger cannot give `limit` bytes. */
 struct domain *domain_create(struct ledger *parent, uint64_t limit);
 void domain_hold(struct domain *d);
-/* The last reference empties the table: at once, or if that is what drops it, after
- * the other domain's. */
+/* The last reference empties the table. */
 void domain_drop(struct domain *d);
 
 /* Makes sure that `count` inserts will succeed. */

@@ -1,5 +1,6 @@
 /* ipc_depth.c: calls that wait at an endpoint carry the next endpoint, whose calls
  * carry the next: all of them end when the first does, however many they are. */
+#define SCHED_WORKERS 16
 #include "test/boot/native/sched.h"
 
 #include "abi/endpoint.capnp.h"
