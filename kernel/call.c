@@ -61,8 +61,9 @@ static enum status read_params(struct call *call, const struct ring_sqe *sqe)
 	return capnp_read_root(message, sqe->params_size, &call->params);
 }
 
-/* The answer's capabilities get their places in the caller's table, which were
- * reserved before the method ran. */
+/* The answer's capabilities get their places in the caller's table. Where there is
+ * no room for them, they are dropped, and with them what the method made: a call
+ * that brings none must not fail for want of memory. */
 static void insert_answer(struct call *call, struct ring_cqe *cqe)
 {
 	for (unsigned i = 0; i < call->out_count; i++)
@@ -94,6 +95,8 @@ static enum status answer(struct call *call, enum status status, struct ring_cqe
 {
 	if (!status && call->results.status)
 		status = call->results.status;
+	if (!status && call->out_count)
+		status = domain_reserve(call->domain, call->out_count);
 	if (status) {
 		drop_answer(call);
 		answer_refusal(call, status, cqe);
@@ -173,8 +176,6 @@ enum status call_serve(struct thread *t, unsigned ring, const struct ring_sqe *s
 	if (end->type->interface != sqe->interface)
 		return STATUS_NO_METHOD;
 	status = read_params(&call, sqe);
-	if (!status)
-		status = domain_reserve(call.domain, RING_CAPS);
 	if (status)
 		return status;
 	if (sqe->caps_how) {

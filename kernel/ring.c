@@ -62,6 +62,11 @@ struct in_place {
 };
 static struct in_place *in_place;
 
+const struct thread *ring_asker(void)
+{
+	return in_place ? in_place->thread : this_cpu->current;
+}
+
 void ring_post_answer(struct thread *t, unsigned ring, uint32_t sq, const struct ring_cqe *cqe)
 {
 	struct thread_ring *r = &t->rings[ring];

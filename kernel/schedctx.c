@@ -7,6 +7,7 @@
 #include "kernel/notification.h"
 #include "kernel/panic.h"
 #include "kernel/revoker.h"
+#include "kernel/ring.h"
 #include "kernel/schedclock.h"
 
 /* --- the clock ------------------------------------------------------------- */
@@ -201,8 +202,8 @@ static bool make_room(struct thread *to)
 /* Whom it went to; NULL: it did not. Who is out of time lends nothing: a server that
  * has a context of its own goes on with that, and go_on() lends when there is more. A
  * call that nobody has received is not the server's work yet: only one that is out of
- * time is helped along. No circle comes about: who waits for `from`, directly or not, has `from` for its last borrower, and
- * that has time. */
+ * time is helped along. No circle comes about: who waits for `from`, directly or not,
+ * has `from` for its last borrower, and that has time; or lent nothing. */
 static struct thread *lend(struct pending *call)
 {
 	struct thread *from = call->thread, *to = server_of(call);
@@ -289,7 +290,7 @@ static void init_first(struct sched_context *c)
 
 void sched_thread_init(struct thread *t)
 {
-	const struct thread *maker = this_cpu->current;
+	const struct thread *maker = ring_asker();
 
 	init_first(&t->first);
 	if (maker && maker->own_context != &maker->first)

@@ -7,7 +7,7 @@
 
 #include "rt/native.h"
 
-enum { CANARY_PAGES = 8 };
+enum { CANARY_PAGES = 8, CANARY_PAUSE = 500000 }; /* nanoseconds */
 
 /* Must succeed, for the canary: or it is told, once. */
 static void canary_must(enum status status, const char *what)
@@ -155,7 +155,7 @@ _Noreturn static void canary_calls(struct native *me)
 		if (took > board->canary_worst)
 			board->canary_worst = took;
 		board->canary_calls++;
-		(void)!ring_park(me->ring, &never, 0, 200000);
+		(void)!ring_park(me->ring, &never, 0, CANARY_PAUSE);
 	}
 }
 

@@ -8,9 +8,10 @@ enum {
 	PURSE = 12 << 20,
 	CELL_BYTES = 1200 << 10,
 	ROUND_STEPS = 25000,
-	DEFAULT_STEPS = 50000,
+	DEFAULT_STEPS = 100000,
 	KNOWN = 1024,          /* processes of the nursery */
 	ARRIVALS = 64,
+	CANARY_PRIORITY = 40,
 	STILL = 40,            /* looks at a cell that does nothing */
 	HELD_AT_ONCE = 3000,
 };
@@ -406,6 +407,24 @@ static void play_round(uint64_t until)
 
 /* -- the canary ----------------------------------------------------------------------------------------- */
 
+/* Above all that makes chaos. */
+static void raise(uint32_t thread)
+{
+	struct native_call call;
+
+	native_call(&call, self, native_find(self, "scheduling"), SCHEDULING_CONTROL_ID,
+	            SCHEDULING_CONTROL_CREATE);
+	struct scheduling_control_create_params_builder p =
+		scheduling_control_create_params_build(&call.params);
+	scheduling_control_create_params_set_budget_ns(p, SCHEDULING_INFINITE);
+	scheduling_control_create_params_set_priority(p, CANARY_PRIORITY);
+	OK(native_send(&call));
+	native_call(&call, self, call.caps[0], SCHEDULING_CONTEXT_ID, SCHEDULING_CONTEXT_BIND);
+	scheduling_context_bind_params_set_thread(scheduling_context_bind_params_build(&call.params),
+	                                          native_attach(&call, thread));
+	OK(native_send(&call));
+}
+
 static void start_canary(void)
 {
 	static int (*const mains[])(struct native *) = { canary_server, canary_client };
@@ -424,6 +443,7 @@ static void start_canary(void)
 		OK(native_grant(self, c->process, "timer", native_find(self, "timer")));
 		OK(native_grant(self, c->process, "memory", memory));
 		show_board(c->space);
+		raise(c->thread);
 		OK(native_start(self, c->thread));
 	}
 }
@@ -503,8 +523,9 @@ static void set_up(void)
 	file = find_file("chaos");
 	board->seed = number(&file, &seed) ? seed : ticks();
 	board->most = number(&file, &most) ? most : DEFAULT_STEPS;
-	native_print(self, "chaos: seed %lu, %lu steps\n", board->seed, board->most);
 	find_module();
+	native_print(self, "chaos: seed %lu, %lu steps%s\n", board->seed, board->most,
+	             module_image ? ", with a module" : "");
 	for (uint32_t access = 0; (access & ACCESS_WRITE) == 0 && board->data_page < 1000;
 	     board->data_page++)
 		OK(native_query(self, here, (uintptr_t)native_image + board->data_page * 4096ul,

@@ -335,7 +335,7 @@ static bool op_look(struct actor *a, struct request *q)
 
 static bool op_send(struct actor *a, struct request *q)
 {
-	static const char *const ids[] = { "NONE", "chaos-a", "chaos-b", "chaos-m" };
+	static const char *const ids[] = { "NONE", "chaos-aa", "chaos-ba", "chaos-m0" };
 	if (!call_on(a, q, K_MESSAGES, MESSAGE_BUFFER_SEND))
 		return false;
 	struct message_buffer_send_params_builder p = message_buffer_send_params_build(&q->b);

@@ -5,7 +5,11 @@
 
 #include "abi/module.h"
 
-enum { ACTORS = 4, ACTOR_STACK = 8192 };
+enum {
+	ACTORS = 4,
+	ACTOR_STACK = 8192,
+	KILLS_ONE_IN = 5, /* of those that would be: most live for a while */
+};
 
 /* How a thread of this program begins that is an actor; and one that only calls
  * cap_enter again and again, on no stack. */
@@ -13,7 +17,7 @@ static void start_of_actor(const struct actor *a, struct thread_start_builder st
                            unsigned number, uint64_t seed);
 void chaos_idle(void);
 __asm__(".text\n.globl chaos_idle\n"
-        "chaos_idle: xorl %eax, %eax\n movl $1, %edi\n movl $3000000, %esi\n syscall\n"
+        "chaos_idle: xorl %eax, %eax\n movl $32, %edi\n movl $9000000, %esi\n syscall\n"
         "jmp chaos_idle\n");
 
 static uint32_t recruited; /* actors of this program that have been begun */
@@ -39,7 +43,7 @@ static bool op_own_thread(struct actor *a, struct request *q)
 
 static bool op_kill_thread(struct actor *a, struct request *q)
 {
-	if (!call_on(a, q, K_THREAD, THREAD_KILL))
+	if (!one_in(a, KILLS_ONE_IN) || !call_on(a, q, K_THREAD, THREAD_KILL))
 		return false;
 	thread_kill_params_set_code(thread_kill_params_build(&q->b), (int32_t)next(a));
 	return true;
@@ -104,7 +108,7 @@ static bool op_recruit(struct actor *a, struct request *q)
 
 static bool op_kill(struct actor *a, struct request *q)
 {
-	if (!call_on(a, q, K_PROCESS, PROCESS_KILL))
+	if (!one_in(a, KILLS_ONE_IN) || !call_on(a, q, K_PROCESS, PROCESS_KILL))
 		return false;
 	process_kill_params_set_code(process_kill_params_build(&q->b), (int32_t)next(a));
 	return true;
@@ -112,7 +116,7 @@ static bool op_kill(struct actor *a, struct request *q)
 
 static bool op_kill_by_handle(struct actor *a, struct request *q)
 {
-	if (!call_on(a, q, K_HANDLE, PROCESS_HANDLE_KILL))
+	if (!one_in(a, KILLS_ONE_IN) || !call_on(a, q, K_HANDLE, PROCESS_HANDLE_KILL))
 		return false;
 	process_handle_kill_params_set_code(process_handle_kill_params_build(&q->b),
 	                                    (int32_t)next(a));
@@ -141,11 +145,12 @@ static bool op_grant(struct actor *a, struct request *q)
 
 static bool op_load(struct actor *a, struct request *q)
 {
-	char id[] = "chaos-a";
+	char id[] = "chaos-aa";
 	if (!call_on(a, q, K_TABLE, LIBOS_TABLE_LOAD))
 		return false;
 	struct libos_table_load_params_builder p = libos_table_load_params_build(&q->b);
-	id[6] = (char)('a' + below(a, 8));
+	id[6] = (char)('a' + below(a, 4));
+	id[7] = (char)('a' + below(a, 26));
 	libos_table_load_params_set_id(p, capnp_text_from(id));
 	libos_table_load_params_set_pages(p, 40 + below(a, 150));
 	libos_table_load_params_set_timeout_ns(p, below(a, one_in(a, 4) ? 2000000 : 300000000));
