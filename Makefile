@@ -4,10 +4,12 @@
 #
 # One set of rules per flavour of object code, named after who runs it: kernel,
 # native (ring 3), module (ring 1), host (tools), test (host, with sanitizers),
-# fuzz (clang's libFuzzer). An object's path is its flavour, then its source's
+# tsan (host, with ThreadSanitizer), fuzz (clang's libFuzzer). An object's path is its flavour, then its source's
 # path. Sources are found, not listed; *_test.c, *_fuzz.c and *_host.c are in no product.
 
 BUILD ?= build
+# One spelling, for objects remember by name what they were built from.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 V ?= 0
 ifeq ($(origin CC),default)
 CC := gcc
@@ -39,13 +41,15 @@ found := $(shell find abi bench core drv iis kernel lib os rt srv test tools \
            '(' -name '*.[cS]' -o -name '*.capnp' ')' -type f 2>/dev/null | LC_ALL=C sort)
 product := $(filter-out %_test.c %_fuzz.c %_host.c,$(found))
 
-schemas := $(filter abi/%.capnp tools/%.capnp,$(found))
+schemas := $(filter abi/%.capnp tools/%.capnp test/boot/native/%.capnp,$(found))
 core := $(filter core/%.c,$(product))
 lib := $(filter lib/%.c,$(product))
 rt := $(filter-out rt/native_% rt/module_%,$(filter rt/%.c rt/%.S,$(product)))
 rt_native := $(rt) $(filter rt/native_%,$(product))
 rt_module := $(rt) $(filter rt/module_%,$(product))
 plugin := $(filter tools/capnpc/%.c,$(product)) core/capnp.c
+trace_mains := tools/trace/show.c tools/trace/replay.c
+trace := $(filter-out $(trace_mains),$(filter tools/trace/%.c,$(product))) core/capnp.c core/elf.c
 
 # -- flavours -----------------------------------------------------------------
 
@@ -61,7 +65,21 @@ flags_module := $(bare) -fPIE -include rt/module_visibility.h -mno-red-zone
 flags_plugin := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I.
 flags_host := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen
 flags_test := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen $(sanitize)
+flags_tsan := $(flags_host) -fsanitize=thread
 flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
+
+# What every system call, fault and fork runs through is compiled for speed; the
+# rest of the exokernel for size.
+hot := fastpath ring pending reach endpoint transfer call space space_walk memobject kmem \
+       sched thread process park string timer notification
+hot := $(hot:%=kernel/%.c) core/captable.c core/frames.c core/blocks.c core/capnp.c \
+       core/runqueue.c core/sorted.c kernel/arch/x86_64/clock.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
+cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
+$(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os
+
+# What the gate keeps itself, these need not (kernel/fastpath.c). Only gcc can be told.
+$(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += $(if $(findstring clang,$(CC)),,\
+        $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
 
 objects = $(patsubst %,$(BUILD)/obj/$(1)/%.o,$(2))
 
@@ -77,7 +95,7 @@ endef
 
 accessors := $(BUILD)/gen/.made
 setup := $(if $(SETUP),,setup)  # tess has done it when it says SETUP=done
-$(foreach f,kernel native module host test,$(eval $(call flavour,$(f),$(CC),$(accessors))))
+$(foreach f,kernel native module host test tsan,$(eval $(call flavour,$(f),$(CC),$(accessors))))
 $(eval $(call flavour,fuzz,$(FUZZ_CC),$(accessors)))
 $(eval $(call flavour,plugin,$(CC),$(setup)))
 
@@ -92,11 +110,12 @@ bundle := $(BUILD)/bundle-linux.img
 mkbundle := $(BUILD)/host/mkbundle
 mkinitrd := $(BUILD)/host/mkinitrd
 check := $(BUILD)/host/manifest-check
+trace_tools := $(BUILD)/host/trace-show $(BUILD)/host/trace-replay
 busybox := build/deb/busybox-static/bin/busybox
 
 .PHONY: all products setup run test debug bench fuzz clean help
 all: products
-products: $(kernel) $(bundle) doc/linux-syscalls.md
+products: $(kernel) $(bundle) $(trace_tools) doc/linux-syscalls.md
 
 # A page of the book that is made from the table it is about.
 doc/linux-syscalls.md: os/linux/syscalls.def tools/syscalls.sh
@@ -124,10 +143,18 @@ $(accessors): $(BUILD)/host/capnpc-tess $(schemas) $(sources)
 	capnp compile -I. -o $<:$(@D).new --src-prefix=. $(schemas) && \
 	tools/refresh.sh $(@D).new $(@D) && touch $@
 
+# Included, though empty: make sees to it before all else, and then starts over.
+# Else it may have looked at a header already when that is made anew, and keep
+# objects of the one before.
+ifneq ($(filter-out setup run test debug bench fuzz help clean,$(or $(MAKECMDGOALS),all)),)
+include $(accessors)
+endif
+
 $(mkinitrd): $(call objects,host,tools/mkinitrd.c)
 $(mkbundle): $(call objects,host,tools/mkbundle.c core/bundle.c core/capnp.c)
 $(check): $(call objects,host,tools/manifest/manifest-check.c core/manifest.c core/capnp.c)
-$(mkinitrd) $(mkbundle) $(check):
+$(trace_tools): $(BUILD)/host/trace-%: $(call objects,host,tools/trace/%.c $(trace))
+$(mkinitrd) $(mkbundle) $(check) $(trace_tools):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $^ -o $@
 
@@ -188,14 +215,20 @@ $(bundle): $(mkbundle) $(iis) $(manifest) $(initrd)
 
 # -- programs that tests and benchmarks run in the guest ----------------------
 
-guest := -std=gnu17 -O2 -g -static $(warn) -I. -pthread
+guest := -std=gnu17 -O2 -g -static $(warn) -I. -I$(BUILD)/gen -pthread
 boot_native := $(patsubst %.c,$(BUILD)/%,$(filter test/boot/native/%.c,$(product)))
 boot_module := $(patsubst %.c,$(BUILD)/%.mod,$(filter test/boot/modules/%.c,$(product)))
 boot_linux := $(patsubst %.c,$(BUILD)/%,$(filter test/boot/linux/%.c,$(product)))
 bench_guest := $(patsubst %.c,$(BUILD)/%,$(filter bench/guest/%.c,$(product)))
+bench_native := $(BUILD)/bench/native/caps
 
 $(boot_native): $(BUILD)/%: $(BUILD)/obj/native/%.c.o \
                 $(call objects,native,$(rt_native)) $(native_base) iis/iis.ld $(sources)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(call link_bare,iis/iis.ld)
+
+$(bench_native): $(call objects,native,$(filter bench/native/%,$(product)) $(rt_native)) \
+                 $(native_base) iis/iis.ld $(sources)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(call link_bare,iis/iis.ld)
 
@@ -208,8 +241,10 @@ $(BUILD)/test/boot/linux/%_musl: test/boot/linux/%_musl.c Makefile
 	@mkdir -p $(@D)
 	$(call say,MUSL)$(MUSL_CC) $(guest) -MMD -MP $< -o $@
 $(BUILD)/test/boot/linux/% $(BUILD)/bench/guest/%: guest_compile = \
-	$(GUEST_CC) $(guest) -MMD -MP $< -o $@
-$(BUILD)/test/boot/linux/%: test/boot/linux/%.c Makefile
+	$(GUEST_CC) $(guest) -MMD -MP $< $(filter %.o,$^) -o $@
+# One that speaks to the exokernel takes the codec along.
+$(BUILD)/test/boot/linux/inspector_attack: $(call objects,host,core/capnp.c)
+$(BUILD)/test/boot/linux/%: test/boot/linux/%.c Makefile | $(accessors)
 	@mkdir -p $(@D)
 	$(call say,GUEST)$(guest_compile)
 $(BUILD)/bench/guest/%: bench/guest/%.c Makefile
@@ -219,10 +254,13 @@ $(BUILD)/bench/guest/%: bench/guest/%.c Makefile
 # -- host tests and fuzzing ---------------------------------------------------
 
 host_tests := $(patsubst %.c,$(BUILD)/test/%, \
-                $(filter core/%_test.c lib/%_test.c os/%_test.c tools/%_test.c test/sim/%_test.c,$(found)))
-fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c lib/%_fuzz.c,$(found)))
+                $(filter core/%_test.c kernel/%_test.c lib/%_test.c os/%_test.c tools/%_test.c \
+                         test/sim/%_test.c,$(found)))
+tsan_tests := $(filter %_tsan_test,$(host_tests))
+fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c lib/%_fuzz.c tools/%_fuzz.c,$(found)))
+trace_tested := $(BUILD)/test/tools/trace/show $(BUILD)/test/tools/trace/replay
 tested := $(core) $(lib) $(filter tools/capnpc/%.c test/sim/%.c,$(product)) $(filter lib/%_host.c,$(found))
-tested := $(filter-out %/main.c,$(tested))
+tested := $(filter-out %/main.c,$(tested)) $(filter tools/trace/%,$(trace))
 
 # An archive: what a test includes as source is then not taken twice.
 $(BUILD)/test/tested.a: $(call objects,test,$(tested)) $(sources)
@@ -232,18 +270,27 @@ $(BUILD)/fuzz/tested.a: $(call objects,fuzz,$(tested)) $(sources)
 	@mkdir -p $(@D)
 	$(call say,AR)rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
-$(host_tests): $(BUILD)/test/%: $(BUILD)/obj/test/%.c.o $(BUILD)/test/tested.a
+$(filter-out $(tsan_tests),$(host_tests)): $(BUILD)/test/%: $(BUILD)/obj/test/%.c.o $(BUILD)/test/tested.a
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(flags_test) $^ -lcmocka -o $@
+# Races are looked for in what is included as source.
+$(tsan_tests): $(BUILD)/test/%: $(BUILD)/obj/tsan/%.c.o
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(flags_tsan) $^ -lcmocka -o $@
 $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.c.o $(BUILD)/fuzz/tested.a
 	@mkdir -p $(@D)
 	$(call say,LINK)$(FUZZ_CC) $(flags_fuzz) -fsanitize=fuzzer $^ -o $@
 
+# The trace's tools as boot tests use them: with sanitizers.
+$(trace_tested): $(BUILD)/test/%: $(BUILD)/obj/test/%.c.o $(BUILD)/test/tested.a
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(flags_test) $^ -o $@
+
 .PHONY: host-tests fuzzers boot-tests bench-programs
 host-tests: $(host_tests) $(BUILD)/host/capnpc-tess
 fuzzers: $(fuzzers)
-boot-tests: products $(boot_native) $(boot_module) $(boot_linux)
-bench-programs: products $(bench_guest)
+boot-tests: products $(boot_native) $(boot_module) $(boot_linux) $(trace_tested)
+bench-programs: products $(bench_guest) $(bench_native)
 
 # -- verbs --------------------------------------------------------------------
 

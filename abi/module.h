@@ -19,7 +19,7 @@
  *
  * The module goes back to the program by its own iretq (CS, SS below). It
  * calls the exokernel by `syscall` (see ring.h). Any exception in module code
- * other than a page fault ends the process. AC stays set in module code, so
+ * other than a page fault ends every process of the libOS. AC stays set in module code, so
  * that it reaches program memory; program memory is not executable for it.
  *
  * A moduleStack is a multiple of 64, so a struct module_trap at its top never

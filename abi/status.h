@@ -22,6 +22,8 @@ enum status {
 	STATUS_BAD_MESSAGE,  /* bytes that are no valid message, image or archive */
 	STATUS_INTERRUPTED,  /* another thread asked this one to stop waiting */
 	STATUS_AGAIN,        /* the awaited word had already changed (PARK) */
+	STATUS_CANCELLED,    /* its maker took the entry back (CANCEL) */
+	STATUS_BUDGET,       /* the scheduling context has no time left */
 	STATUS_COUNT
 };
 

@@ -12,7 +12,8 @@ enum status frames_add(struct frames *f, uint32_t start, uint32_t end)
 		return STATUS_INVALID;
 	if (f->region_count == FRAMES_REGIONS)
 		return STATUS_NO_SLOT;
-	f->regions[f->region_count++] = (struct frames_region){start, end};
+	f->regions[f->region_count++] = (struct frames_region){start, start, end};
+	f->region_fresh = f->region_count;
 	f->free_count += end - start;
 	f->total += end - start;
 	return STATUS_OK;
@@ -20,12 +21,12 @@ enum status frames_add(struct frames *f, uint32_t start, uint32_t end)
 
 static uint32_t take_fresh(struct frames *f)
 {
-	while (f->region_count > 0) {
-		struct frames_region *r = &f->regions[f->region_count - 1];
+	while (f->region_fresh > 0) {
+		struct frames_region *r = &f->regions[f->region_fresh - 1];
 
 		if (r->fresh < r->end)
 			return r->fresh++;
-		f->region_count--;
+		f->region_fresh--;
 	}
 	return FRAMES_NONE;
 }
@@ -66,6 +67,9 @@ uint32_t frames_take_clean(struct frames *f, uint16_t ledger)
 
 void frames_adopt(struct frames *f, uint32_t number, uint16_t ledger)
 {
+	if (f->adopted.end == 0)
+		f->adopted.start = number;
+	f->adopted.fresh = f->adopted.end = number + 1;
 	f->total++;
 	f->table[number] = (struct frame){.refs = 1, .ledger = ledger};
 }
@@ -109,9 +113,31 @@ static const char *check_list(const struct frames *f, uint32_t head, uint32_t *l
 	return NULL;
 }
 
+static void walk_region(const struct frames *f, const struct frames_region *r,
+                        void (*each)(const struct frame *, void *), void *context)
+{
+	for (uint32_t n = r->start; n < r->fresh; n++)
+		if (f->table[n].refs > 0)
+			each(&f->table[n], context);
+}
+
+void frames_walk(const struct frames *f, void (*each)(const struct frame *, void *),
+                 void *context)
+{
+	for (unsigned i = 0; i < f->region_count; i++)
+		walk_region(f, &f->regions[i], each, context);
+	walk_region(f, &f->adopted, each, context);
+}
+
+static void count(const struct frame *frame, void *context)
+{
+	(void)frame;
+	++*(uint32_t *)context;
+}
+
 const char *frames_check(const struct frames *f)
 {
-	uint32_t listed = 0;
+	uint32_t listed = 0, taken = 0;
 	const char *wrong = check_list(f, f->free_head, &listed);
 
 	if (!wrong)
@@ -120,5 +146,8 @@ const char *frames_check(const struct frames *f)
 		return wrong;
 	for (unsigned i = 0; i < f->region_count; i++)
 		listed += f->regions[i].end - f->regions[i].fresh;
-	return listed == f->free_count ? NULL : "the free count is off";
+	if (listed != f->free_count)
+		return "the free count is off";
+	frames_walk(f, count, &taken);
+	return taken + listed == f->total ? NULL : "a frame is neither free nor taken";
 }

@@ -40,7 +40,7 @@ struct frame {
 _Static_assert(sizeof(struct frame) == 8, "eight bytes a frame");
 
 struct frames_region {
-	uint32_t fresh, end; /* frames [fresh, end) were never used */
+	uint32_t start, fresh, end; /* frames [fresh, end) were never used */
 };
 
 struct frames {
@@ -51,6 +51,8 @@ struct frames {
 	uint32_t free_count; /* never-used ones included */
 	uint32_t total;      /* all that the regions brought */
 	unsigned region_count;
+	unsigned region_fresh; /* regions from here on are used up */
+	struct frames_region adopted; /* what frames_adopt brought */
 	struct frames_region regions[FRAMES_REGIONS];
 };
 
@@ -68,7 +70,8 @@ uint32_t frames_take(struct frames *f, uint16_t ledger);
 uint32_t frames_take_clean(struct frames *f, uint16_t ledger);
 
 /* Makes a frame that is not the pool's (the boot bundle's) look like a taken
- * one. When its last reference goes it joins the pool, as one more frame. */
+ * one. When its last reference goes it joins the pool, as one more frame. All
+ * that are adopted follow each other. */
 void frames_adopt(struct frames *f, uint32_t number, uint16_t ledger);
 
 static inline struct frame *frames_at(struct frames *f, uint32_t number)
@@ -88,5 +91,9 @@ bool frames_drop(struct frames *f, uint32_t number, uint16_t *ledger);
 /* The same, by the only holder, who has left nothing but zeroes in it. */
 void frames_drop_clean(struct frames *f, uint32_t number, uint16_t *ledger);
 
-/* Walks everything; NULL, or what is wrong. For tests. */
+/* Calls `each` for every frame that is taken. */
+void frames_walk(const struct frames *f,
+                 void (*each)(const struct frame *frame, void *context), void *context);
+
+/* Walks everything; NULL, or what is wrong. */
 const char *frames_check(const struct frames *f);

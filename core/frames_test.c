@@ -127,6 +127,37 @@ static void clean_frames_are_told_apart_and_not_lost(void **state)
 	check(&f);
 }
 
+static void sum(const struct frame *frame, void *context)
+{
+	*(unsigned *)context += frame->ledger;
+}
+
+static void taken_frames_are_walked_and_a_lost_one_is_missed(void **state)
+{
+	struct frames f;
+	unsigned total = 0;
+	uint16_t ledger;
+	uint32_t n;
+
+	(void)state;
+	start(&f);
+	(void)frames_take(&f, 1);
+	n = frames_take(&f, 10);
+	frames_adopt(&f, 40, 100);
+	frames_adopt(&f, 41, 1000);
+	frames_walk(&f, sum, &total);
+	assert_int_equal(total, 1111);
+	frames_at(&f, n)->refs = 0;
+	assert_non_null(frames_check(&f));
+	frames_at(&f, n)->refs = 1;
+	assert_null(frames_check(&f));
+	assert_true(frames_drop(&f, 41, &ledger));
+	total = 0;
+	frames_walk(&f, sum, &total);
+	assert_int_equal(total, 111);
+	check(&f);
+}
+
 static void a_long_random_life(void **state)
 {
 	struct frames f;
@@ -176,6 +207,7 @@ int main(void)
 		cmocka_unit_test(the_last_reference_frees_and_names_the_payer),
 		cmocka_unit_test(an_adopted_frame_joins_the_pool),
 		cmocka_unit_test(clean_frames_are_told_apart_and_not_lost),
+		cmocka_unit_test(taken_frames_are_walked_and_a_lost_one_is_missed),
 		cmocka_unit_test(a_long_random_life),
 	};
 

@@ -6,5 +6,5 @@
 #include <stddef.h>
 
 static const char *const iis_sources[] = {
-	"console", "timer", "memory", "power", "libos", "bundle", NULL,
+	"console", "timer", "memory", "power", "libos", "bundle", "entropy", NULL,
 };

@@ -79,11 +79,11 @@ static enum status call_read(struct call *call)
 	uint32_t overhead = CONSOLE_READ_RESULTS_MESSAGE_BYTES + 8;
 
 	if (reader)
-		return STATUS_BUSY;
+		return call_refuse(call, STATUS_BUSY, "somebody else is reading");
 	if (most == 0)
-		return STATUS_INVALID;
+		return call_refuse(call, STATUS_INVALID, "a read of no bytes");
 	if (call->results_size <= overhead)
-		return STATUS_TOO_SMALL;
+		return call_refuse(call, STATUS_TOO_SMALL, "no room for one byte");
 	if (most > call->results_size - overhead)
 		most = call->results_size - overhead;
 	if (most > READ_MOST)
@@ -130,7 +130,10 @@ static void console_destroy(struct object *o)
 }
 
 static const struct object_type console_type = {
-	"console", CONSOLE_ID, console_call, console_destroy,
+	.name = "console",
+	.interface = CONSOLE_ID,
+	.call = console_call,
+	.destroy = console_destroy,
 };
 
 struct object *console_object(void)

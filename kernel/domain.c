@@ -2,6 +2,7 @@
 #include "kernel/domain.h"
 
 #include "kernel/object.h"
+#include "kernel/revoker.h"
 #include "kernel/string.h"
 
 struct domain *domain_create(struct ledger *parent, uint64_t limit)
@@ -108,9 +109,14 @@ enum status domain_grant(struct domain *d, const char *name, size_t length,
 {
 	struct capset *set = d->capset;
 	enum status status = STATUS_INVALID;
+	const struct object *shown = object_resolve(o); /* a lease shows its target */
 	struct capset_entry *entry;
 	uint32_t id;
 
+	if (!shown) {
+		status = STATUS_GONE;
+		goto refuse;
+	}
 	if (length == 0 || length >= CAPSET_NAME)
 		goto refuse;
 	status = STATUS_NO_SLOT;
@@ -122,9 +128,11 @@ enum status domain_grant(struct domain *d, const char *name, size_t length,
 	status = domain_insert(d, o, &id);
 	if (status)
 		return status;
-	entry = &set->entries[set->count++];
-	*entry = (struct capset_entry){.interface = o->type->interface, .cap = id};
+	entry = &set->entries[set->count];
+	*entry = (struct capset_entry){.interface = object_interface(shown), .cap = id};
 	memcpy(entry->name, name, length);
+	/* A program may be reading: it sees whole entries. */
+	__atomic_store_n(&set->count, set->count + 1, __ATOMIC_RELEASE);
 	return STATUS_OK;
 
 refuse:

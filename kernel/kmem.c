@@ -1,27 +1,15 @@
-/* kmem.c: see kmem.h.
- *
- * Blocks come in size classes of powers of two; a class takes whole frames from
- * the kernel's ledger and never gives them back, while each block is charged to
- * whoever it is for. */
-#include "kernel/kmem.h"
+/* kmem.c: see kmem.h. */
+#include "kernel/account.h"
 
 #include "kernel/arch/x86_64/boot.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
 
-enum { CLASS_FIRST_SHIFT = 6, CLASSES = 5 };
-
-struct block {
-	struct block *next;
-};
+/* The kernel's own part of memory: one in so many bytes. */
+enum { KERNEL_SHARE = 128 };
 
 struct frames kmem_frames;
-static struct ledger ledgers[KMEM_LEDGERS];
-static bool ledger_closed[KMEM_LEDGERS];
-static struct block *free_blocks[CLASSES];
-struct ledger *const kmem_root = &ledgers[0];
-struct ledger *const kmem_kernel = &ledgers[1];
 
 /* The frame table itself is cut from the first region that holds it. */
 static struct frame *place_table(uint32_t limit)
@@ -45,7 +33,7 @@ static struct frame *place_table(uint32_t limit)
 void kmem_init(void)
 {
 	uint64_t limit = page_up(boot_info.bundle.v + boot_info.bundle_size) >> PAGE_SHIFT;
-	uint64_t reserve;
+	uint64_t memory;
 
 	for (unsigned i = 0; i < boot_info.usable_count; i++) {
 		struct boot_region *r = &boot_info.usable[i];
@@ -62,12 +50,8 @@ void kmem_init(void)
 
 		KASSERT(status == STATUS_OK);
 	}
-	for (unsigned i = 0; i < KMEM_LEDGERS; i++)
-		ledgers[i].id = (uint16_t)i;
-	ledger_init_root(kmem_root, (uint64_t)kmem_frames.total << PAGE_SHIFT);
-	reserve = page_down(kmem_root->limit / 32);
-	if (ledger_init_child(kmem_kernel, kmem_root, reserve))
-		panic("no memory for the kernel's reserve");
+	memory = (uint64_t)kmem_frames.total << PAGE_SHIFT;
+	accounts_init(memory, page_down(memory / KERNEL_SHARE));
 }
 
 /* By 32-byte stores where the CPU has them; the program's registers are live, so
@@ -126,7 +110,7 @@ void page_copy(void *to, const void *from)
 	                 : "memory", "cc");
 }
 
-uint32_t page_take_reserved(struct ledger *ledger)
+static uint32_t take_paid(struct ledger *ledger)
 {
 	uint32_t number = frames_take(&kmem_frames, ledger->id);
 
@@ -134,11 +118,36 @@ uint32_t page_take_reserved(struct ledger *ledger)
 	return number;
 }
 
+enum status page_reserve(struct ledger *ledger, uint64_t pages)
+{
+	enum status status = STATUS_NO_MEMORY;
+
+	if (pages <= UINT64_MAX >> PAGE_SHIFT)
+		status = ledger_charge(ledger, pages << PAGE_SHIFT);
+	if (!status)
+		account_of(ledger)->reserved += pages << PAGE_SHIFT;
+	return status;
+}
+
+void page_unreserve(struct ledger *ledger, uint64_t pages)
+{
+	KASSERT(account_of(ledger)->reserved >= pages << PAGE_SHIFT);
+	account_of(ledger)->reserved -= pages << PAGE_SHIFT;
+	ledger_return(ledger, pages << PAGE_SHIFT);
+}
+
+uint32_t page_take_reserved(struct ledger *ledger)
+{
+	KASSERT(account_of(ledger)->reserved >= PAGE_SIZE);
+	account_of(ledger)->reserved -= PAGE_SIZE;
+	return take_paid(ledger);
+}
+
 uint32_t page_take_dirty(struct ledger *ledger)
 {
 	if (ledger_charge(ledger, PAGE_SIZE))
 		return FRAMES_NONE;
-	return page_take_reserved(ledger);
+	return take_paid(ledger);
 }
 
 uint32_t page_take(struct ledger *ledger)
@@ -150,9 +159,19 @@ uint32_t page_take(struct ledger *ledger)
 	number = frames_take_clean(&kmem_frames, ledger->id);
 	if (number != FRAMES_NONE)
 		return number;
-	number = page_take_reserved(ledger);
+	number = take_paid(ledger);
 	page_zero(frame_to_virt(number));
 	return number;
+}
+
+void page_adopt(uint32_t number, struct ledger *ledger)
+{
+	for (struct ledger *l = ledger; l; l = l->parent) {
+		l->limit += PAGE_SIZE;
+		if (ledger_charge(l, PAGE_SIZE))
+			panic("a ledger cannot pay with what it was just given");
+	}
+	frames_adopt(&kmem_frames, number, ledger->id);
 }
 
 void page_drop(uint32_t number)
@@ -161,7 +180,7 @@ void page_drop(uint32_t number)
 
 	KASSERT(frames_at(&kmem_frames, number)->refs > 0);
 	if (frames_drop(&kmem_frames, number, &ledger))
-		ledger_return(&ledgers[ledger], PAGE_SIZE);
+		ledger_return(&account_at(ledger)->ledger, PAGE_SIZE);
 }
 
 void page_drop_clean(uint32_t number)
@@ -170,7 +189,7 @@ void page_drop_clean(uint32_t number)
 
 	KASSERT(frames_at(&kmem_frames, number)->refs == 1);
 	frames_drop_clean(&kmem_frames, number, &ledger);
-	ledger_return(&ledgers[ledger], PAGE_SIZE);
+	ledger_return(&account_at(ledger)->ledger, PAGE_SIZE);
 }
 
 void *page_alloc(struct ledger *ledger)
@@ -185,100 +204,49 @@ void page_free(void *page)
 	page_drop(virt_to_frame(page));
 }
 
-static unsigned class_of(size_t size)
+void page_drop_unsettled(void *page)
 {
-	unsigned class = 0;
+	uint16_t ledger;
 
-	KASSERT(size > 0 && size <= KMEM_BLOCK_MAX);
-	while (((size_t)1 << (CLASS_FIRST_SHIFT + class)) < size)
-		class++;
-	return class;
+	if (!frames_drop(&kmem_frames, virt_to_frame(page), &ledger))
+		panic("a page of blocks is somebody else's too");
+	ledger_credit(&account_at(ledger)->ledger, PAGE_SIZE);
 }
 
-static void refill(unsigned class)
+static unsigned units_of(size_t size)
 {
-	size_t step = (size_t)1 << (CLASS_FIRST_SHIFT + class);
-	char *page = page_alloc(kmem_kernel);
-
-	if (!page)
-		return;
-	for (size_t at = 0; at < PAGE_SIZE; at += step) {
-		struct block *block = (struct block *)(page + at);
-
-		block->next = free_blocks[class];
-		free_blocks[class] = block;
-	}
+	KASSERT(size > 0 && size <= KMEM_BLOCK_MAX);
+	return (unsigned)((size + BLOCKS_UNIT - 1) / BLOCKS_UNIT);
 }
 
 void *block_alloc(struct ledger *ledger, size_t size)
 {
-	unsigned class = class_of(size);
-	size_t bytes = (size_t)1 << (CLASS_FIRST_SHIFT + class);
-	struct block *block;
+	struct account *a = account_of(ledger);
+	unsigned units = units_of(size);
+	uint32_t number;
+	void *block;
 
-	if (ledger_charge(ledger, bytes))
+	if (a->closed)
 		return NULL;
-	if (!free_blocks[class])
-		refill(class);
-	block = free_blocks[class];
+	block = blocks_take(&a->blocks, units);
 	if (!block) {
-		ledger_return(ledger, bytes);
-		return NULL;
+		number = page_take_dirty(ledger);
+		if (number == FRAMES_NONE)
+			return NULL;
+		blocks_add(&a->blocks, frame_to_virt(number));
+		block = blocks_take(&a->blocks, units);
 	}
-	free_blocks[class] = block->next;
-	memset(block, 0, bytes);
+	memset(block, 0, (size_t)units * BLOCKS_UNIT);
 	return block;
 }
 
-void block_free(void *pointer, size_t size, struct ledger *ledger)
+void block_free(void *block, size_t size, struct ledger *ledger)
 {
-	unsigned class = class_of(size);
-	struct block *block = pointer;
+	struct account *a = account_of(ledger);
+	void *page;
 
-	block->next = free_blocks[class];
-	free_blocks[class] = block;
-	ledger_return(ledger, (size_t)1 << (CLASS_FIRST_SHIFT + class));
-}
-
-struct ledger *ledger_create(struct ledger *parent, uint64_t limit)
-{
-	for (unsigned i = 2; i < KMEM_LEDGERS; i++) {
-		if (ledgers[i].refs)
-			continue;
-		ledger_closed[i] = false;
-		return ledger_init_child(&ledgers[i], parent, limit) ? NULL : &ledgers[i];
-	}
-	return NULL;
-}
-
-/* A closed ledger keeps only what is still charged to it; its parent, which may
- * be closed too, has the rest back. */
-static void settle(struct ledger *ledger)
-{
-	while (ledger_closed[ledger->id] && ledger->refs) {
-		struct ledger *parent = ledger->parent;
-		uint64_t left = ledger->limit - ledger->used;
-
-		ledger->limit = ledger->used;
-		if (ledger->used == 0)
-			ledger->refs = 0;
-		if (!parent)
-			return;
-		ledger_credit(parent, left);
-		ledger = parent;
-	}
-}
-
-void ledger_close(struct ledger *ledger)
-{
-	ledger_closed[ledger->id] = true;
-	settle(ledger);
-}
-
-void ledger_return(struct ledger *ledger, uint64_t bytes)
-{
-	KASSERT(ledger->used >= bytes);
-	ledger_credit(ledger, bytes);
-	if (__builtin_expect(ledger_closed[ledger->id], 0))
-		settle(ledger);
+	KASSERT(blocks_has(&a->blocks, block, units_of(size)));
+	page = blocks_put(&a->blocks, block, units_of(size));
+	if (page)
+		page_free(page);
 }

@@ -1,22 +1,26 @@
-/* libos.c: see libos.h. */
+/* libos.c: see libos.h. The table, and the interface to it. */
 #include "kernel/libos.h"
 
 #include "abi/libos.capnp.h"
 #include "abi/module.h"
-#include "core/elf.h"
+#include "abi/process.capnp.h"
 #include "kernel/arch/x86_64/clock.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/arch/x86_64/cpu.h"
+#include "kernel/image.h"
+#include "kernel/ledger.h"
 #include "kernel/log.h"
+#include "kernel/messages.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
 
 enum {
-	PHOFF_AT = 32, /* in an ELF header */
-	PHNUM_AT = 56,
-	PHDR_SIZE = 56,
 	LEDGER_SLACK = 64 * PAGE_SIZE, /* what "all that is left" leaves */
+	PIDS_SHARE = 8,                /* one part in so many, if nobody says how many */
 };
+
+static const uint64_t timeout_max = 3600ul * 1000000000; /* ns */
 
 static struct libos *table[LIBOS_MAX];
 
@@ -38,6 +42,13 @@ static struct libos **find_slot(const char *id, size_t length)
 	return NULL;
 }
 
+struct libos *libos_find(const char *id, size_t length)
+{
+	struct libos **slot = find_slot(id, length);
+
+	return slot ? *slot : NULL;
+}
+
 static struct libos **free_slot(void)
 {
 	for (unsigned i = 0; i < LIBOS_MAX; i++)
@@ -57,30 +68,115 @@ static bool id_ok(const char *id, size_t length)
 	return true;
 }
 
-enum status libos_register(const char *id, size_t length, struct ledger *ledger,
-                           uint64_t bytes, struct libos **out)
+/* -- shares of the machine's tables ------------------------------------------- */
+
+/* The first libOS has every PID (0 is none) and every place but its own. */
+static void take_shares(struct libos *l, const struct libos_request *r)
+{
+	l->loader = r->loader;
+	l->pids_left = r->loader ? r->pids : PID_COUNT - 1;
+	l->loads_left = r->loader ? r->loads : LIBOS_MAX - 1;
+	if (!r->loader)
+		return;
+	l->loader->pids_left -= r->pids;
+	l->loader->loads_left -= r->loads + 1;
+}
+
+static bool shares_ok(const struct libos_request *r)
+{
+	return !r->loader || (r->pids <= r->loader->pids_left && r->loader->loads_left > 0 &&
+	                      r->loads <= r->loader->loads_left - 1);
+}
+
+enum status libos_take_pid(struct libos *l)
+{
+	if (l->pids_left == 0)
+		return STATUS_NO_SLOT;
+	l->pids_left--;
+	return STATUS_OK;
+}
+
+void libos_return_pid(struct libos *l)
+{
+	l->pids_left++;
+}
+
+/* All that it had is its heir's: also what it gave to others, when that comes
+ * back, and the PIDs of processes that have ended and are still named. */
+static void bequeath(struct libos *l)
+{
+	struct libos *heir = l->loader;
+
+	KASSERT(heir);
+	heir->pids_left += l->pids_left;
+	heir->loads_left += l->loads_left + 1;
+	l->pids_left = l->loads_left = 0;
+	for (unsigned i = 0; i < LIBOS_MAX; i++)
+		if (table[i] && table[i]->loader == l)
+			table[i]->loader = heir;
+	for (uint32_t pid = 1; pid < pids.count; pid++)
+		if (pids.slots[pid] && pids.slots[pid]->pid_payer == l)
+			pids.slots[pid]->pid_payer = heir;
+}
+
+void libos_inherit(struct libos *from, struct libos *to)
+{
+	KASSERT(!from->loader);
+	from->loader = to;
+	to->loader = NULL;
+}
+
+/* -- coming and going ---------------------------------------------------------- */
+
+static enum status isolate(struct libos *l)
+{
+	l->own_pids.slots = page_alloc(l->domain->ledger);
+	if (!l->own_pids.slots)
+		return STATUS_NO_MEMORY;
+	l->own_pids.count = PID_COUNT_ISOLATED;
+	l->own_pids.next = 1;
+	l->pids = &l->own_pids;
+	l->isolated = true;
+	return STATUS_OK;
+}
+
+/* What it owns beside its structure. */
+static enum status furnish(struct libos *l, const struct libos_request *r)
+{
+	l->domain = domain_create(r->ledger, r->bytes);
+	if (!l->domain)
+		return STATUS_NO_MEMORY;
+	if (r->isolated)
+		return isolate(l);
+	l->pids = &pids;
+	l->messages = message_buffer_create(l);
+	return l->messages ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+enum status libos_register(const struct libos_request *r, struct libos **out)
 {
 	struct libos **slot = free_slot();
 	struct libos *l;
 
-	if (!id_ok(id, length))
+	if (!id_ok(r->id, r->id_length))
 		return STATUS_INVALID;
-	if (find_slot(id, length))
+	if (find_slot(r->id, r->id_length))
 		return STATUS_EXISTS;
-	if (!slot)
+	if (!slot || !shares_ok(r))
 		return STATUS_NO_SLOT;
-	l = block_alloc(ledger, sizeof(*l));
+	l = block_alloc(r->ledger, sizeof(*l));
 	if (!l)
 		return STATUS_NO_MEMORY;
 	object_init(&l->object, &libos_type);
-	memcpy(l->id, id, length);
-	l->ledger = ledger;
-	l->pids = &pids;
-	l->domain = domain_create(ledger, bytes);
-	if (!l->domain) {
-		block_free(l, sizeof(*l), ledger);
+	memcpy(l->id, r->id, r->id_length);
+	l->ledger = r->ledger;
+	if (furnish(l, r)) {
+		if (l->domain)
+			domain_drop(l->domain);
+		block_free(l, sizeof(*l), r->ledger);
 		return STATUS_NO_MEMORY;
 	}
+	take_shares(l, r);
 	object_hold(&l->object); /* the table's */
 	*slot = l;
 	*out = l;
@@ -99,19 +195,36 @@ static void forget_pids(struct libos *l)
 	l->own_pids.slots = NULL;
 }
 
-/* Out of the table. What its domain held goes; a capability to the libOS that
- * is still somewhere finds it GONE. */
-static void drop(struct libos *l)
+/* Processes that run on another CPU end a little later. */
+static void kill_processes(struct libos *l)
+{
+	for (uint32_t i = 1; l->processes && i < l->pids->count; i++) {
+		struct process *p = l->pids->slots[i];
+
+		if (p && p->libos == l)
+			process_kill(p, -1, END_REASON_KILLED);
+	}
+}
+
+/* A capability to it that is still somewhere finds it GONE. */
+void libos_drop(struct libos *l)
 {
 	struct domain *d = l->domain;
 	struct space *region = l->region;
 
+	l->ending = true;
+	kill_processes(l); /* that nobody has started, and now nobody can */
+	KASSERT(l->processes == 0);
 	log_line("libOS %s dropped", l->id);
 	*find_slot(l->id, strlen(l->id)) = NULL;
 	timeout_cancel(&l->load_timer);
+	bequeath(l);
 	l->domain = NULL;
 	l->region = NULL;
 	forget_pids(l);
+	if (l->messages)
+		message_buffer_close(l->messages);
+	l->messages = NULL;
 	domain_drop(d);
 	if (region)
 		object_drop(&region->object);
@@ -126,16 +239,29 @@ void libos_enter(struct libos *l, struct process *p)
 	l->processes++;
 }
 
-void libos_leave(struct libos *l)
+void libos_leave(struct libos *l, const struct process *p)
 {
-	if (--l->processes == 0 && l->used)
-		drop(l);
+	l->processes--;
+	l->started -= p->started;
+	if (!l->ending && l->used && (l->processes == 0 || (p->started && l->started == 0)))
+		libos_drop(l);
 }
 
-void libos_used(struct libos *l)
+void libos_started(struct libos *l)
 {
-	l->used = true;
+	l->started++;
 	timeout_cancel(&l->load_timer);
+}
+
+void libos_fail(struct libos *l)
+{
+	if (l->failed)
+		return;
+	l->failed = true;
+	object_hold(&l->object);
+	log_line("libOS %s has failed: all of it ends", l->id);
+	kill_processes(l);
+	object_drop(&l->object);
 }
 
 static void load_expired(struct timeout *t)
@@ -143,62 +269,10 @@ static void load_expired(struct timeout *t)
 	struct libos *l = (struct libos *)((char *)t - offsetof(struct libos, load_timer));
 
 	log_line("libOS %s: no process came in time", l->id);
-	drop(l);
+	libos_drop(l);
 }
 
-/* The image's first page, which must hold all its headers: elf_check looks no
- * further. */
-static enum status read_headers(struct memobject *image, uint64_t size, uint64_t *page)
-{
-	uint64_t offset, length;
-
-	if (size > (uint64_t)image->pages << PAGE_SHIFT || size < PAGE_SIZE)
-		return STATUS_INVALID;
-	if (memobject_copy(image, 0, page, PAGE_SIZE, false))
-		return STATUS_NO_MEMORY;
-	memcpy(&offset, (char *)page + PHOFF_AT, sizeof(offset));
-	length = (uint64_t)(*(uint16_t *)((char *)page + PHNUM_AT)) * PHDR_SIZE;
-	return offset <= PAGE_SIZE && length <= PAGE_SIZE - offset ? STATUS_OK :
-	                                                             STATUS_BAD_MESSAGE;
-}
-
-static uint32_t segment_access(const struct elf_segment *s)
-{
-	return ACCESS_READ | (s->flags & ELF_WRITE ? ACCESS_WRITE : 0) |
-	       (s->flags & ELF_EXECUTE ? ACCESS_EXECUTE : 0);
-}
-
-/* Fills what is mapped at `address` from the image. */
-static enum status fill(struct space *region, struct memobject *image, uint64_t offset,
-                        uint64_t address, uint64_t size)
-{
-	while (size > 0) {
-		uint64_t room = PAGE_SIZE - address % PAGE_SIZE;
-		uint64_t step = size < room ? size : room;
-		void *to = space_reach(region, address, false);
-		enum status status = to ? memobject_copy(image, offset, to, step, false) :
-		                          STATUS_FAULT;
-
-		if (status)
-			return status;
-		address += step;
-		offset += step;
-		size -= step;
-	}
-	return STATUS_OK;
-}
-
-static enum status load_segment(struct libos *l, struct memobject *image,
-                                const struct elf_segment *s)
-{
-	uint64_t start = page_down(s->vaddr);
-	uint64_t pages = (page_up(s->vaddr + s->memory_size) - start) >> PAGE_SHIFT;
-	enum status status = space_fresh(l->region, start, pages, segment_access(s));
-
-	if (status)
-		return status;
-	return fill(l->region, image, s->file_offset, s->vaddr, s->file_size);
-}
+/* -- its module ------------------------------------------------------------------ */
 
 static enum status read_head(struct libos *l, uint64_t entry)
 {
@@ -216,24 +290,17 @@ static enum status read_head(struct libos *l, uint64_t entry)
 	return STATUS_OK;
 }
 
-static enum status load_module(struct libos *l, struct memobject *image, uint64_t size)
+enum status libos_load_module(struct libos *l, struct memobject *image, uint64_t size)
 {
-	struct ledger *ledger = l->domain->ledger;
-	static uint64_t page[PAGE_SIZE / 8];
 	struct elf_image elf;
-	enum status status = read_headers(image, size, page);
+	enum status status = image_check(image, size, MODULE_BASE, MODULE_CAPSET, &elf);
 
-	if (!status)
-		status = elf_check(page, size, MODULE_BASE, MODULE_CAPSET, &elf);
-	if (!status && elf.type != ELF_EXEC)
-		status = STATUS_BAD_MESSAGE;
 	if (status)
 		return status;
-	l->region = space_create_region(ledger);
+	l->region = space_create_region(l->domain->ledger);
 	if (!l->region)
 		return STATUS_NO_MEMORY;
-	for (unsigned i = 0; i < elf.segment_count && !status; i++)
-		status = load_segment(l, image, &elf.segments[i]);
+	status = image_load(l->region, image, &elf);
 	if (!status)
 		status = read_head(l, elf.entry);
 	if (!status)
@@ -244,17 +311,7 @@ static enum status load_module(struct libos *l, struct memobject *image, uint64_
 	return status;
 }
 
-static enum status isolate(struct libos *l)
-{
-	l->own_pids.slots = page_alloc(l->domain->ledger);
-	if (!l->own_pids.slots)
-		return STATUS_NO_MEMORY;
-	l->own_pids.count = PID_COUNT_ISOLATED;
-	l->own_pids.next = 1;
-	l->pids = &l->own_pids;
-	l->isolated = true;
-	return STATUS_OK;
-}
+/* -- LibosTable ------------------------------------------------------------------ */
 
 static enum status find_image(struct call *call, struct libos_table_load_params_reader p,
                               struct memobject **image)
@@ -269,45 +326,112 @@ static enum status find_image(struct call *call, struct libos_table_load_params_
 	return *image ? STATUS_OK : STATUS_NO_CAP;
 }
 
-static uint64_t bytes_for(const struct domain *d, uint64_t pages)
+/* Who pays: the ledger that came along, or the caller's own. NULL: what came is
+ * none. */
+static struct ledger *find_payer(struct call *call, struct libos_table_load_params_reader p)
 {
-	uint64_t left = ledger_left(d->ledger);
+	uint32_t index;
+
+	if (!libos_table_load_params_has_ledger(p))
+		return call->domain->ledger;
+	return libos_table_load_params_get_ledger(p, &index) ? NULL : ledger_that_came(call, index);
+}
+
+static uint64_t bytes_for(const struct ledger *payer, uint64_t pages)
+{
+	uint64_t room = ledger_room(payer);
 
 	if (pages == 0)
-		return left > LEDGER_SLACK ? left - LEDGER_SLACK : 0;
-	return pages < left >> PAGE_SHIFT ? pages << PAGE_SHIFT : left + 1;
+		return room > LEDGER_SLACK ? room - LEDGER_SLACK : 0;
+	return pages < UINT64_MAX >> PAGE_SHIFT ? pages << PAGE_SHIFT : UINT64_MAX;
+}
+
+static uint32_t pids_for(const struct libos *loader, uint32_t wanted, bool isolated)
+{
+	if (isolated)
+		return 0;
+	return wanted ? wanted : loader->pids_left / PIDS_SHARE;
+}
+
+static enum status read_request(struct call *call, struct libos_table_load_params_reader params,
+                                struct libos_request *r)
+{
+	struct libos *loader = call->thread->process->libos;
+	struct ledger *payer = find_payer(call, params);
+	struct capnp_text id;
+	enum status status = libos_table_load_params_get_id(params, &id);
+	bool isolated = libos_table_load_params_get_isolated(params);
+
+	if (!status && !payer)
+		status = STATUS_NO_CAP;
+	if (!status && loader->isolated && !isolated)
+		status = call_refuse(call, STATUS_DENIED, "what it loads is isolated, too");
+	if (status)
+		return status;
+	*r = (struct libos_request){
+		.id = id.bytes,
+		.id_length = id.length,
+		.ledger = payer,
+		.bytes = bytes_for(payer, libos_table_load_params_get_pages(params)),
+		.loader = loader,
+		.pids = pids_for(loader, libos_table_load_params_get_pids(params), isolated),
+		.loads = libos_table_load_params_get_liboses(params),
+		.isolated = isolated,
+	};
+	return STATUS_OK;
+}
+
+static enum status grant_list(struct libos *l, struct call *call,
+                              struct libos_table_load_params_reader params)
+{
+	struct capnp_list list;
+	enum status status = libos_table_load_params_get_capabilities(params, &list);
+
+	for (uint32_t i = 0; i < list.count && !status; i++) {
+		struct named_capability_reader named = named_capability_list_get(list, i);
+		struct capnp_text name;
+		uint32_t index;
+
+		status = named_capability_get_name(named, &name);
+		if (!status && named_capability_get_object(named, &index))
+			status = STATUS_NO_CAP;
+		if (!status)
+			status = libos_grant(l, call, name, index);
+	}
+	return status;
+}
+
+static void set_timer(struct libos *l, uint64_t timeout)
+{
+	if (timeout > timeout_max)
+		timeout = timeout_max;
+	timeout_set(&l->load_timer, clock_now() + timeout, load_expired);
 }
 
 static enum status call_load(struct call *call)
 {
 	struct libos_table_load_params_reader params = {call->params};
+	struct libos_request request;
 	struct memobject *image;
-	struct capnp_text id;
 	struct libos *l;
-	uint64_t timeout;
-	enum status status = libos_table_load_params_get_id(params, &id);
+	enum status status = find_image(call, params, &image);
 
 	if (!status)
-		status = find_image(call, params, &image);
+		status = read_request(call, params, &request);
 	if (!status)
-		status = libos_register(id.bytes, id.length, call->domain->ledger,
-		                        bytes_for(call->domain,
-		                                  libos_table_load_params_get_pages(params)),
-		                        &l);
+		status = libos_register(&request, &l);
 	if (status)
 		return status;
 	if (image)
-		status = load_module(l, image, libos_table_load_params_get_size(params));
-	if (!status && libos_table_load_params_get_isolated(params))
-		status = isolate(l);
+		status = libos_load_module(l, image, libos_table_load_params_get_size(params));
+	if (!status)
+		status = grant_list(l, call, params);
 	if (status) {
-		drop(l);
+		libos_drop(l);
 		object_drop(&l->object);
 		return status;
 	}
-	timeout = libos_table_load_params_get_timeout_ns(params);
-	if (timeout < UINT64_MAX / 2)
-		timeout_set(&l->load_timer, clock_now() + timeout, load_expired);
+	set_timer(l, libos_table_load_params_get_timeout_ns(params));
 	log_line("libOS %s loaded, %lu bytes of module", l->id, l->module_bytes);
 	libos_table_load_results_set_libos(libos_table_load_results_build(&call->results),
 	                                   call_answer_cap(call, &l->object));
@@ -332,6 +456,8 @@ static enum status call_list(struct call *call)
 		libos_entry_set_capabilities(entry, table[i]->domain->table.used);
 		libos_entry_set_module_bytes(entry, table[i]->module_bytes);
 		libos_entry_set_isolated(entry, table[i]->isolated);
+		libos_entry_set_pids(entry, table[i]->pids_left);
+		libos_entry_set_liboses(entry, table[i]->loads_left);
 	}
 	return STATUS_OK;
 }
@@ -356,7 +482,10 @@ static void table_destroy(struct object *o)
 }
 
 const struct object_type libos_table_type = {
-	"libOS table", LIBOS_TABLE_ID, table_call, table_destroy,
+	.name = "libOS table",
+	.interface = LIBOS_TABLE_ID,
+	.call = table_call,
+	.destroy = table_destroy,
 };
 
 struct object *libos_table_object(void)
@@ -366,240 +495,3 @@ struct object *libos_table_object(void)
 	object_hold(&object);
 	return &object;
 }
-
-/* What the exokernel itself names in a libOS's CapSet, with its first process. */
-static const char *const own_names[] = {"libos", "self", "space", "module"};
-
-static bool is_own_name(struct capnp_text name)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(own_names); i++)
-		if (strlen(own_names[i]) == name.length &&
-		    memcmp(own_names[i], name.bytes, name.length) == 0)
-			return true;
-	return false;
-}
-
-static enum status call_grant(struct libos *l, struct call *call)
-{
-	struct libos_grant_params_reader params = {call->params};
-	struct capnp_text name;
-	uint32_t index;
-	enum status status = libos_grant_params_get_name(params, &name);
-
-	if (status)
-		return status;
-	if (l->processes)
-		return STATUS_DENIED;
-	if (is_own_name(name))
-		return STATUS_EXISTS;
-	if (l->domain->capset->count >= CAPSET_MAX - ARRAY_SIZE(own_names))
-		return STATUS_NO_SLOT;
-	if (libos_grant_params_get_object(params, &index) || index >= call->caps_count)
-		return STATUS_NO_CAP;
-	object_hold(call->caps[index]);
-	return domain_grant(l->domain, name.bytes, name.length, call->caps[index]);
-}
-
-/* Room was kept in the CapSet (call_grant) and in the table (domain_reserve). */
-static void grant_own(struct libos *l, struct object *self, struct object *space)
-{
-	struct object *const own[] = {
-		&l->object, self, space, l->region ? &l->region->object : NULL,
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(own_names); i++) {
-		if (!own[i])
-			continue;
-		object_hold(own[i]);
-		if (domain_grant(l->domain, own_names[i], strlen(own_names[i]), own[i]))
-			panic("a reserved place in a CapSet is gone");
-	}
-}
-
-static struct thread_start first_start(const struct libos *l, uint64_t argument)
-{
-	return (struct thread_start){
-		.entry = l->head_start,
-		.stack = l->head_stack,
-		.argument = argument,
-		.module_stack = l->head_stack,
-		.ring = MODULE_FIRST_RING,
-	};
-}
-
-static bool start_in_region(const struct thread_start *s)
-{
-	return s->stack > MODULE_BASE && s->stack <= MODULE_CAPSET &&
-	       s->module_stack > MODULE_BASE + PAGE_SIZE && s->module_stack <= MODULE_CAPSET &&
-	       s->module_stack % sizeof(struct module_trap) == 0;
-}
-
-/* All that can fail comes first; then the process changes sides at once. */
-static enum status call_become(struct libos *l, struct call *call)
-{
-	struct libos_become_params_reader params = {call->params};
-	struct thread *t = call->thread;
-	struct process *p = t->process;
-	struct libos *old = p->libos;
-	struct thread_start start = first_start(l, libos_become_params_get_argument(params));
-	struct space *space, *old_space = p->space;
-	enum status status;
-
-	if (l == old || !l->region || l->processes || p->pids != l->pids || p->thread_count != 1 ||
-	    p->space->module ||
-	    call->ring != RING_PROGRAM || !start_in_region(&start))
-		return STATUS_INVALID;
-	space = space_create(l->domain->ledger, l->region);
-	if (!space)
-		return STATUS_NO_MEMORY;
-	status = domain_reserve(l->domain, ARRAY_SIZE(own_names));
-	if (!status)
-		status = thread_add_module_ring(t, l->region, MODULE_FIRST_RING);
-	if (status) {
-		object_drop(&space->object);
-		return status;
-	}
-	grant_own(l, &p->object, &space->object);
-	log_line("PID %u: from libOS %s to %s", p->pid, old->id, l->id);
-	thread_remove_program_ring(t);
-	p->space = space;
-	thread_become(t, &start);
-	object_drop(&old_space->object);
-	if (p->domain)
-		domain_drop(p->domain);
-	p->domain = NULL;
-	p->program_rings = 0;
-	libos_enter(l, p);
-	libos_used(l);
-	libos_leave(old);
-	return CALL_PENDING; /* nobody is left to be answered */
-}
-
-static struct thread_start read_start(struct thread_start_reader r)
-{
-	return (struct thread_start){
-		.entry = thread_start_get_entry(r),
-		.stack = thread_start_get_stack(r),
-		.argument = thread_start_get_argument(r),
-		.module_stack = thread_start_get_module_stack(r),
-		.ring = thread_start_get_ring(r),
-	};
-}
-
-/* A process and its first thread; entry 0 stands for the module's own start. */
-static enum status spawn(struct libos *l, struct thread_start start, uint32_t pid,
-                         struct process **process, struct thread **thread)
-{
-	enum status status;
-
-	if (start.entry == 0 && l->region)
-		start = first_start(l, start.argument);
-	if (l->region && !start_in_region(&start))
-		return STATUS_INVALID;
-	status = domain_reserve(l->domain, ARRAY_SIZE(own_names));
-	if (!status)
-		status = process_create(l, pid, process);
-	if (status)
-		return status;
-	status = thread_create(*process, &start, thread);
-	if (status) {
-		object_drop(&(*process)->object);
-		return status;
-	}
-	if (!l->used)
-		grant_own(l, &(*process)->object, &(*process)->space->object);
-	libos_used(l);
-	return STATUS_OK;
-}
-
-static enum status call_spawn(struct libos *l, struct call *call)
-{
-	struct libos_spawn_params_reader params = {call->params};
-	struct libos_spawn_results_builder results;
-	struct thread_start_reader start;
-	struct process *process;
-	struct thread *thread;
-	enum status status = libos_spawn_params_get_start(params, &start);
-
-	if (!status)
-		status = spawn(l, read_start(start), libos_spawn_params_get_pid(params),
-		               &process, &thread);
-	if (status)
-		return status;
-	results = libos_spawn_results_build(&call->results);
-	libos_spawn_results_set_process(results, call_answer_cap(call, &process->object));
-	object_hold(&process->space->object);
-	libos_spawn_results_set_space(results,
-	                              call_answer_cap(call, &process->space->object));
-	libos_spawn_results_set_thread(results, call_answer_cap(call, &thread->object));
-	libos_spawn_results_set_pid(results, process->pid);
-	return STATUS_OK;
-}
-
-static enum status call_thread(struct libos *l, struct call *call)
-{
-	struct libos_thread_params_reader params = {call->params};
-	struct thread_start_reader start;
-	struct thread_start first;
-	struct process *process;
-	struct thread *thread;
-	uint32_t index;
-	enum status status = libos_thread_params_get_start(params, &start);
-
-	if (status)
-		return status;
-	if (libos_thread_params_get_process(params, &index))
-		return STATUS_NO_CAP;
-	process = (struct process *)call_cap(call, index, &process_type);
-	if (!process)
-		return STATUS_NO_CAP;
-	if (process->libos != l)
-		return STATUS_DENIED;
-	first = read_start(start);
-	status = thread_create(process, &first, &thread);
-	if (status)
-		return status;
-	libos_thread_results_set_thread(libos_thread_results_build(&call->results),
-	                                call_answer_cap(call, &thread->object));
-	return STATUS_OK;
-}
-
-static enum status libos_call(struct object *o, struct call *call)
-{
-	struct libos *l = (struct libos *)o;
-	struct libos_space_results_builder results;
-
-	if (!l->domain)
-		return STATUS_GONE;
-	switch (call->method) {
-	case LIBOS_GRANT:
-		return call_grant(l, call);
-	case LIBOS_BECOME:
-		return call_become(l, call);
-	case LIBOS_SPACE:
-		if (!l->region)
-			return STATUS_NOT_FOUND;
-		object_hold(&l->region->object);
-		results = libos_space_results_build(&call->results);
-		libos_space_results_set_space(results,
-		                              call_answer_cap(call, &l->region->object));
-		return STATUS_OK;
-	case LIBOS_SPAWN:
-		return call_spawn(l, call);
-	case LIBOS_THREAD:
-		return call_thread(l, call);
-	default:
-		return STATUS_NO_METHOD;
-	}
-}
-
-static void libos_destroy(struct object *o)
-{
-	struct libos *l = (struct libos *)o;
-
-	block_free(l, sizeof(*l), l->ledger);
-}
-
-const struct object_type libos_type = {
-	"libOS", LIBOS_ID, libos_call, libos_destroy,
-};

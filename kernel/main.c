@@ -3,7 +3,6 @@
  * Registers NONE, the first libOS: an empty module that holds a capability for
  * everything. Starts the IIS as PID 1 under it. */
 #include "abi/module.h"
-#include "core/elf.h"
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/boot.h"
 #include "kernel/arch/x86_64/clock.h"
@@ -14,13 +13,22 @@
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/console.h"
 #include "kernel/domain.h"
+#include "kernel/entropy.h"
+#include "kernel/inspector.h"
+#include "kernel/ledger.h"
+#include "kernel/image.h"
 #include "kernel/libos.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
+#include "kernel/messages.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/sched.h"
+#include "kernel/schedcontrol.h"
+#include "kernel/spawner.h"
 #include "kernel/string.h"
 #include "kernel/timer.h"
+#include "kernel/trace.h"
 
 /* Bytes of RAM that were not the bundle's, before anything was taken. */
 static uint64_t memory_at_start;
@@ -38,60 +46,29 @@ static void grant(struct libos *l, const char *name, struct object *o)
 		panic("NONE cannot be given %s", name);
 }
 
-static void map_segment(struct space *space, struct memobject *bundle,
-                        const struct elf_segment *s)
-{
-	uint64_t start = page_down(s->vaddr);
-	uint64_t pages = (page_up(s->vaddr + s->memory_size) - start) >> PAGE_SHIFT;
-	uint32_t access = ACCESS_READ | (s->flags & ELF_WRITE ? ACCESS_WRITE : 0) |
-	                  (s->flags & ELF_EXECUTE ? ACCESS_EXECUTE : 0);
-
-	if (space_fresh(space, start, pages, access))
-		panic("no memory for the IIS");
-	for (uint64_t done = 0; done < s->file_size;) {
-		uint64_t at = s->vaddr + done;
-		uint64_t step = PAGE_SIZE - at % PAGE_SIZE;
-
-		if (step > s->file_size - done)
-			step = s->file_size - done;
-		if (memobject_copy(bundle, s->file_offset + done,
-		                   space_reach(space, at, false), step, false))
-			panic("the IIS cannot be read");
-		done += step;
-	}
-}
-
-/* The exokernel knows of the bundle where it starts and how long it is, and
- * that an ELF program stands at its beginning. */
-static uint64_t load_iis(struct space *space, struct memobject *bundle)
-{
-	struct elf_image elf;
-
-	if (boot_info.bundle.v % PAGE_SIZE)
-		panic("the IIS does not begin on a page");
-	if (elf_check(phys_to_virt(boot_info.bundle), boot_info.bundle_size, PAGE_SIZE,
-	              PROGRAM_STACK_TOP - PROGRAM_STACK_SIZE, &elf) || elf.type != ELF_EXEC)
-		panic("the IIS cannot be loaded: %s", elf.reason ? elf.reason : "no ET_EXEC");
-	for (unsigned i = 0; i < elf.segment_count; i++)
-		map_segment(space, bundle, &elf.segments[i]);
-	if (space_fresh(space, PROGRAM_STACK_TOP - PROGRAM_STACK_SIZE,
-	                PROGRAM_STACK_SIZE >> PAGE_SHIFT, ACCESS_READ | ACCESS_WRITE))
-		panic("no memory for the IIS's stack");
-	return elf.entry;
-}
-
 static struct libos *register_none(void)
 {
+	const struct libos_request request = {
+		.id = "NONE", .id_length = 4, .ledger = kmem_root,
+		.bytes = page_down(ledger_room(kmem_root)),
+	};
 	struct libos *none;
 
-	if (libos_register("NONE", 4, kmem_root, page_down(ledger_left(kmem_root)) - PAGE_SIZE,
-	                   &none))
+	if (libos_register(&request, &none))
 		panic("NONE cannot be registered");
 	grant(none, "console", console_object());
 	grant(none, "timer", timer_object());
 	grant(none, "memory", memory_pool_create(none->domain->ledger));
+	grant(none, "ledger", ledger_object_create(none->domain->ledger));
 	grant(none, "power", power_object());
+	grant(none, "scheduling", sched_control_object());
 	grant(none, "libos", libos_table_object());
+	grant(none, "entropy", entropy_object());
+	grant(none, "inspector", inspector_object());
+	grant(none, "spawner", spawner_object());
+	grant(none, "thread", thread_control_object());
+	object_hold(message_buffer_object(none->messages));
+	grant(none, "modules", message_buffer_object(none->messages));
 	return none;
 }
 
@@ -115,15 +92,17 @@ static void start_iis(void)
 	grant(none, "space", &process->space->object);
 	object_hold(&process->object);
 	grant(none, "self", &process->object);
-	process->domain = none->domain;
-	domain_hold(none->domain);
-	start.entry = load_iis(process->space, bundle);
+	if (process_use_domain(process, none->domain))
+		panic("no memory for the IIS's CapSet");
+	if (boot_info.bundle.v % PAGE_SIZE)
+		panic("the IIS does not begin on a page");
+	/* The exokernel knows of the bundle where it starts and how long it is, and
+	 * that an ELF program stands at its beginning. */
+	if (image_load_program(process->space, bundle, boot_info.bundle_size, &start.entry))
+		panic("the IIS cannot be loaded");
 	if (thread_create(process, &start, &thread))
 		panic("no memory for the IIS's thread");
-	if (space_map_frame(process->space, PROGRAM_CAPSET, virt_to_frame(none->domain->capset),
-	                    PTE_PRESENT | PTE_USER | PTE_NX))
-		panic("no memory for the IIS's CapSet");
-	libos_used(none);
+	none->used = true;
 	object_drop(&none->object);
 	object_drop(&process->object);
 	log_line("%lu bytes of memory taken at the IIS's start, bundle excluded",
@@ -148,8 +127,10 @@ static void other_cpu(unsigned index)
 static void first_cpu_main(void)
 {
 	clock_init();
+	entropy_init();
 	uart_init();
 	uart_enable_rx_interrupt();
+	trace_init();
 	kernel_lock();
 	start_iis();
 	kernel_unlock();

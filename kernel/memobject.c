@@ -15,6 +15,15 @@ static uint32_t number_of(uint32_t slot)
 	return slot & ~((uint32_t)SLOT_SHARED | SLOT_FOREIGN);
 }
 
+/* From a slice and its page to the object that has the frame. */
+static void to_whole(struct memobject **m, uint32_t *page)
+{
+	if (!(*m)->part)
+		return;
+	*page += (*m)->first;
+	*m = (*m)->whole;
+}
+
 static bool is_small(const struct memobject *m)
 {
 	return m->pages <= MEMOBJECT_INLINE;
@@ -70,11 +79,11 @@ struct memobject *memobject_create(struct ledger *ledger, uint64_t pages)
 {
 	struct memobject *m;
 
-	if (pages > MEMOBJECT_PAGES_MAX || ledger_charge(ledger, pages << PAGE_SHIFT))
+	if (pages > MEMOBJECT_PAGES_MAX || page_reserve(ledger, pages))
 		return NULL;
 	m = create_bare(ledger, pages);
 	if (!m)
-		ledger_return(ledger, pages << PAGE_SHIFT);
+		page_unreserve(ledger, pages);
 	return m;
 }
 
@@ -87,12 +96,7 @@ struct memobject *memobject_adopt(struct ledger *ledger, struct paddr start, uin
 		uint32_t *slot = slot_of(m, i, true);
 
 		KASSERT(slot); /* boot: memory cannot be this short */
-		/* This memory is new to the ledgers: all of them gain it, spent. */
-		for (struct ledger *l = ledger; l; l = l->parent) {
-			l->limit += PAGE_SIZE;
-			l->used += PAGE_SIZE;
-		}
-		frames_adopt(&kmem_frames, first + i, ledger->id);
+		page_adopt(first + i, ledger);
 		*slot = first + i;
 		m->own++;
 	}
@@ -105,6 +109,11 @@ static void memobject_destroy(struct object *o)
 	uint64_t unused = m->pages - m->own;
 	struct ledger *ledger = m->ledger;
 
+	if (m->part) {
+		object_drop(&m->whole->object);
+		block_free(m, sizeof(*m), ledger);
+		return;
+	}
 	for (uint32_t page = 0; page < m->pages;) {
 		uint32_t *slot = slot_of(m, page, false);
 
@@ -117,7 +126,7 @@ static void memobject_destroy(struct object *o)
 		page++;
 	}
 	if (unused)
-		ledger_return(ledger, unused << PAGE_SHIFT);
+		page_unreserve(ledger, unused);
 	free_bare(m);
 }
 
@@ -158,9 +167,11 @@ static enum status split(struct memobject *m, uint32_t *slot)
 enum status memobject_frame(struct memobject *m, uint32_t page, bool write,
                             uint32_t *number)
 {
-	uint32_t *slot = slot_of(m, page, true);
+	uint32_t *slot;
 	enum status status;
 
+	to_whole(&m, &page);
+	slot = slot_of(m, page, true);
 	if (!slot)
 		return STATUS_NO_MEMORY;
 	if (!*slot) {
@@ -201,9 +212,10 @@ enum status memobject_copy(struct memobject *m, uint64_t offset, void *bytes,
 static enum status child_page(struct memobject *parent, uint32_t page,
                               struct memobject *child, uint32_t at)
 {
-	uint32_t *from = slot_of(parent, page, false);
-	uint32_t number, *to;
+	uint32_t number, *from, *to;
 
+	to_whole(&parent, &page);
+	from = slot_of(parent, page, false);
 	if (!from || !*from)
 		return STATUS_OK; /* zeroes on both sides */
 	to = slot_of(child, at, true);
@@ -250,11 +262,81 @@ static enum status answer_child(struct memobject *m, struct call *call)
 	                                memory_object_child_params_get_page(params),
 	                                memory_object_child_params_get_pages(params), &child);
 
+	if (status == STATUS_INVALID)
+		return call_refuse(call, status, "no such range of pages, or more than 65536");
 	if (status)
 		return status;
 	memory_object_child_results_set_object(
 		memory_object_child_results_build(&call->results),
 		call_answer_cap(call, &child->object));
+	return STATUS_OK;
+}
+
+/* A slice of `m`, with one reference. `type`: what it is to its holder. */
+static enum status make_slice(struct memobject *m, struct ledger *ledger, uint64_t page,
+                              uint64_t pages, const struct object_type *type,
+                              struct memobject **out)
+{
+	struct memobject *slice;
+	uint32_t first = (uint32_t)page;
+
+	if (pages == 0 || page > m->pages || pages > m->pages - page)
+		return STATUS_INVALID;
+	slice = block_alloc(ledger, sizeof(*slice));
+	if (!slice)
+		return STATUS_NO_MEMORY;
+	to_whole(&m, &first);
+	object_hold(&m->object);
+	object_init(&slice->object, type);
+	slice->ledger = ledger;
+	slice->pages = (uint32_t)pages;
+	slice->part = true;
+	slice->whole = m;
+	slice->first = first;
+	*out = slice;
+	return STATUS_OK;
+}
+
+static enum status answer_slice(struct memobject *m, struct call *call)
+{
+	struct memory_object_slice_params_reader params = {call->params};
+	struct memobject *slice;
+	enum status status = make_slice(m, call->domain->ledger,
+	                                memory_object_slice_params_get_page(params),
+	                                memory_object_slice_params_get_pages(params),
+	                                &memobject_type, &slice);
+
+	if (status)
+		return status;
+	memory_object_slice_results_set_object(
+		memory_object_slice_results_build(&call->results),
+		call_answer_cap(call, &slice->object));
+	return STATUS_OK;
+}
+
+static enum status answer_share(struct memobject *m, struct call *call)
+{
+	struct memory_object_share_params_reader params = {call->params};
+	uint64_t pages = memory_object_share_params_get_pages(params);
+	struct memobject *buffer;
+	enum status status;
+	uint32_t number;
+
+	if (pages > MEMOBJECT_CHILD_PAGES)
+		return STATUS_INVALID;
+	status = make_slice(m, call->domain->ledger, memory_object_share_params_get_page(params),
+	                    pages, &shared_buffer_type, &buffer);
+	if (status)
+		return status;
+	for (uint32_t i = 0; i < pages && !status; i++)
+		status = memobject_frame(buffer, i, true, &number);
+	if (status) {
+		object_drop(&buffer->object);
+		return status;
+	}
+	memory_object_share_results_set_buffer(
+		memory_object_share_results_build(&call->results),
+		call_answer_cap(call, &buffer->object));
 	return STATUS_OK;
 }
 
@@ -274,6 +356,8 @@ static enum status answer_readonly(struct memobject *m, struct call *call)
 		call_answer_cap(call, &r->object));
 	return STATUS_OK;
 }
+
+static const char past_the_end[] = "past the object's end";
 
 static bool inside(const struct memobject *m, uint64_t offset, uint64_t size)
 {
@@ -298,11 +382,11 @@ static enum status answer_read(struct memobject *m, struct call *call)
 	uint8_t *bytes;
 
 	if (!inside(m, offset, count))
-		return STATUS_INVALID;
+		return call_refuse(call, STATUS_INVALID, past_the_end);
 	results = memory_object_read_results_build(&call->results);
 	bytes = capnp_init_data(results.s, 0, count);
 	if (!bytes)
-		return STATUS_TOO_SMALL;
+		return call_refuse(call, STATUS_TOO_SMALL, "more than one message holds");
 	return memobject_copy(m, offset, bytes, count, false);
 }
 
@@ -316,7 +400,7 @@ static enum status answer_write(struct memobject *m, struct call *call)
 	if (status)
 		return status;
 	if (!inside(m, offset, data.size))
-		return STATUS_INVALID;
+		return call_refuse(call, STATUS_INVALID, past_the_end);
 	return memobject_copy(m, offset, (void *)(uintptr_t)data.bytes, data.size, true);
 }
 
@@ -335,13 +419,46 @@ static enum status memobject_call(struct object *o, struct call *call)
 		return answer_child(m, call);
 	case MEMORY_OBJECT_READ_ONLY:
 		return answer_readonly(m, call);
+	case MEMORY_OBJECT_SLICE:
+		return answer_slice(m, call);
+	case MEMORY_OBJECT_SHARE:
+		return answer_share(m, call);
 	default:
 		return STATUS_NO_METHOD;
 	}
 }
 
+_Static_assert(sizeof(struct memobject) == 64, "a slice costs one small block");
+
 const struct object_type memobject_type = {
-	"memory object", MEMORY_OBJECT_ID, memobject_call, memobject_destroy,
+	.name = "memory object",
+	.interface = MEMORY_OBJECT_ID,
+	.call = memobject_call,
+	.destroy = memobject_destroy,
+};
+
+/* SharedBuffer's three methods have the shapes of MemoryObject's. */
+static enum status shared_buffer_call(struct object *o, struct call *call)
+{
+	struct memobject *m = (struct memobject *)o;
+
+	switch (call->method) {
+	case SHARED_BUFFER_SIZE:
+		return answer_size(m, call);
+	case SHARED_BUFFER_READ:
+		return answer_read(m, call);
+	case SHARED_BUFFER_WRITE:
+		return answer_write(m, call);
+	default:
+		return STATUS_NO_METHOD;
+	}
+}
+
+const struct object_type shared_buffer_type = {
+	.name = "shared buffer",
+	.interface = SHARED_BUFFER_ID,
+	.call = shared_buffer_call,
+	.destroy = memobject_destroy,
 };
 
 /* ReadOnlyMemory's two methods have the shapes of MemoryObject's. */
@@ -368,45 +485,54 @@ static void readonly_destroy(struct object *o)
 }
 
 const struct object_type readonly_memory_type = {
-	"read-only memory", READ_ONLY_MEMORY_ID, readonly_call, readonly_destroy,
+	.name = "read-only memory",
+	.interface = READ_ONLY_MEMORY_ID,
+	.call = readonly_call,
+	.destroy = readonly_destroy,
 };
 
-/* What is allocated from a pool is charged to the caller's own ledger: whoever
- * holds a pool may spend, but spends its own. */
-static enum status pool_allocate(struct call *call)
+/* What is allocated from a pool is charged to the caller's own ledger (whoever
+ * holds such a pool may spend, but spends its own) or to the pool's. */
+static struct ledger *pool_spends(const struct memory_pool *p, const struct call *call)
+{
+	return p->charges ? p->ledger : call->domain->ledger;
+}
+
+static enum status pool_allocate(const struct memory_pool *p, struct call *call)
 {
 	struct memory_pool_allocate_params_reader params = {call->params};
-	struct memobject *m = memobject_create(call->domain->ledger,
+	struct memobject *m = memobject_create(pool_spends(p, call),
 	                                       memory_pool_allocate_params_get_pages(params));
 
 	if (!m)
-		return STATUS_NO_MEMORY;
+		return call_refuse(call, STATUS_NO_MEMORY,
+		                   "no pages, more than 524288, or more than the ledger has");
 	memory_pool_allocate_results_set_object(
 		memory_pool_allocate_results_build(&call->results),
 		call_answer_cap(call, &m->object));
 	return STATUS_OK;
 }
 
-static enum status pool_available(struct call *call)
+static enum status pool_available(const struct memory_pool *p, struct call *call)
 {
+	const struct ledger *ledger = pool_spends(p, call);
 	struct memory_pool_available_results_builder results =
 		memory_pool_available_results_build(&call->results);
 
-	memory_pool_available_results_set_pages(
-		results, ledger_left(call->domain->ledger) >> PAGE_SHIFT);
-	memory_pool_available_results_set_limit(results,
-	                                        call->domain->ledger->limit >> PAGE_SHIFT);
+	memory_pool_available_results_set_pages(results, ledger_left(ledger) >> PAGE_SHIFT);
+	memory_pool_available_results_set_limit(results, ledger->limit >> PAGE_SHIFT);
 	return STATUS_OK;
 }
 
 static enum status pool_call(struct object *o, struct call *call)
 {
-	(void)o;
+	struct memory_pool *p = (struct memory_pool *)o;
+
 	switch (call->method) {
 	case MEMORY_POOL_ALLOCATE:
-		return pool_allocate(call);
+		return pool_allocate(p, call);
 	case MEMORY_POOL_AVAILABLE:
-		return pool_available(call);
+		return pool_available(p, call);
 	default:
 		return STATUS_NO_METHOD;
 	}
@@ -420,10 +546,13 @@ static void pool_destroy(struct object *o)
 }
 
 const struct object_type memory_pool_type = {
-	"memory pool", MEMORY_POOL_ID, pool_call, pool_destroy,
+	.name = "memory pool",
+	.interface = MEMORY_POOL_ID,
+	.call = pool_call,
+	.destroy = pool_destroy,
 };
 
-struct object *memory_pool_create(struct ledger *ledger)
+static struct object *pool_create(struct ledger *ledger, bool charges)
 {
 	struct memory_pool *p = block_alloc(ledger, sizeof(*p));
 
@@ -431,5 +560,16 @@ struct object *memory_pool_create(struct ledger *ledger)
 		return NULL;
 	object_init(&p->object, &memory_pool_type);
 	p->ledger = ledger;
+	p->charges = charges;
 	return &p->object;
+}
+
+struct object *memory_pool_create(struct ledger *ledger)
+{
+	return pool_create(ledger, false);
+}
+
+struct object *memory_pool_create_charging(struct ledger *ledger)
+{
+	return pool_create(ledger, true);
 }

@@ -7,7 +7,11 @@
  * A copy-on-write child shares its parent's frames until one side writes. A
  * frame that is mapped writable at the time of the split is copied at once, as
  * nobody would notice a write through that mapping. A mapping made before a
- * split frame is written keeps showing the frame it was made with. */
+ * split frame is written keeps showing the frame it was made with.
+ *
+ * A slice is a memory object over a range of another one's pages: it asks that
+ * one for its frames, so all of the above holds as if the range were asked for
+ * in the whole. */
 #pragma once
 
 #include "kernel/kmem.h"
@@ -25,10 +29,15 @@ struct memobject {
 	struct object object;
 	struct ledger *ledger;
 	uint32_t pages;
-	uint32_t own; /* slots whose frame came from this object's reservation */
+	uint32_t own : 31; /* slots whose frame came from this object's reservation */
+	uint32_t part : 1; /* a slice: it has no frames of its own */
 	union {
 		uint32_t slots[MEMOBJECT_INLINE]; /* pages <= MEMOBJECT_INLINE */
 		uint32_t **tables;                /* one page of pointers to tables */
+		struct {                          /* part */
+			struct memobject *whole;  /* held; no slice itself */
+			uint32_t first;           /* its page that is ours of number 0 */
+		};
 	};
 };
 
@@ -39,7 +48,8 @@ struct readonly_memory {
 	struct ledger *ledger;
 };
 
-extern const struct object_type memobject_type, readonly_memory_type;
+/* A shared buffer is a slice with a type of its own. */
+extern const struct object_type memobject_type, readonly_memory_type, shared_buffer_type;
 
 /* NULL: too large, or the ledger cannot pay. */
 struct memobject *memobject_create(struct ledger *ledger, uint64_t pages);
@@ -59,7 +69,10 @@ enum status memobject_copy(struct memobject *m, uint64_t offset, void *bytes,
 /* A MemoryPool capability: its holder may allocate, from its own ledger. */
 struct memory_pool {
 	struct object object;
-	struct ledger *ledger;
+	struct ledger *ledger; /* what this structure is charged to */
+	bool charges;          /* that ledger pays for all, whoever allocates */
 };
 extern const struct object_type memory_pool_type;
 struct object *memory_pool_create(struct ledger *ledger);
+/* One that spends from `ledger`, whoever calls: Ledger.memory. */
+struct object *memory_pool_create_charging(struct ledger *ledger);

@@ -33,14 +33,29 @@ struct call {
 	struct object *out[RING_CAPS]; /* what travels back; one reference each */
 	struct uaddr results_address;
 	uint32_t results_size;
+	const char *reason; /* why it is refused, for people; see call_refuse */
 };
+
+struct quick_method;
 
 struct object_type {
 	const char *name;
 	uint64_t interface;
 	enum status (*call)(struct object *, struct call *);
 	void (*destroy)(struct object *); /* refs is 0 */
+	const struct quick_method *quick; /* by method; NULL: none is */
+	uint16_t quick_count;
 };
+
+/* A method whose params and results are plain data, as the words of the two structs,
+ * and which is done by this CPU alone: it is served shared (lock.h) and without
+ * the codec where the caller's messages have just that shape. Any status but OK
+ * means that nothing was done, and that `call` is to be asked. */
+struct quick_method {
+	enum status (*serve)(struct object *, const uint64_t *params, uint64_t *results);
+	uint8_t params, results; /* words, at most QUICK_WORDS */
+};
+enum { QUICK_WORDS = 4 };
 
 static inline void object_init(struct object *o, const struct object_type *type)
 {
@@ -59,7 +74,20 @@ static inline void object_drop(struct object *o)
 		o->type->destroy(o);
 }
 
-/* The capability that params' pointer names, if it is of that type; else NULL. */
+/* Refuses: `reason` goes to the caller in an Exception. A method may also return
+ * a bare status; the exception then has no words. */
+static inline enum status MUST_CHECK call_refuse(struct call *call, enum status status,
+                                                 const char *reason)
+{
+	call->reason = reason;
+	return status;
+}
+
+/* The interface that a capability to it speaks. */
+uint64_t object_interface(const struct object *o);
+
+/* The object that params' pointer names, if it is of that type; else NULL. Found
+ * through leases: good for this call. To keep it, keep call->caps[index]. */
 struct object *call_cap(const struct call *call, uint32_t index,
                         const struct object_type *type);
 

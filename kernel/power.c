@@ -4,6 +4,7 @@
 #include "abi/power.capnp.h"
 #include "kernel/arch/x86_64/power.h"
 #include "kernel/panic.h"
+#include "kernel/trace.h"
 
 static enum status power_call(struct object *o, struct call *call)
 {
@@ -12,6 +13,7 @@ static enum status power_call(struct object *o, struct call *call)
 	(void)o;
 	if (call->method != POWER_OFF)
 		return STATUS_NO_METHOD;
+	trace_unanswered(call->thread);
 	power_off(power_off_params_get_status(params));
 }
 
@@ -22,7 +24,10 @@ static void power_destroy(struct object *o)
 }
 
 static const struct object_type power_type = {
-	"power", POWER_ID, power_call, power_destroy,
+	.name = "power",
+	.interface = POWER_ID,
+	.call = power_call,
+	.destroy = power_destroy,
 };
 
 struct object *power_object(void)

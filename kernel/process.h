@@ -2,7 +2,11 @@
  *
  * A process is a PID, an address space and threads, under one libOS. It ends
  * with its last thread; its PID is free when nobody holds a capability to it
- * any more, so a PID that somebody can name is never reused. */
+ * any more, so a PID that somebody can name is never reused.
+ *
+ * A process counts as started with its first thread. Until then somebody must
+ * answer for it, for its own domain may hold all capabilities to it: the process
+ * that made it, if it was made by a spawner, else its libOS. */
 #pragma once
 
 #include "kernel/ring.h"
@@ -24,13 +28,20 @@ extern struct pid_table pids; /* the real one */
 struct process {
 	struct object object;
 	struct libos *libos; /* NULL once ended */
-	struct ledger *ledger;
+	struct ledger *ledger;         /* pays for this structure */
+	struct ledger *thread_ledger;  /* pays for threads and rings */
 	struct space *space; /* NULL once ended */
 	struct domain *domain; /* its program's; under a module NULL until needed */
-	struct pid_table *pids;
+	struct pid_table *pids; /* NULL: its PID is not its own any more */
+	struct libos *pid_payer; /* whose share its PID is from; NULL: own table */
 	uint32_t pid;
 	uint32_t thread_count;
-	uint32_t program_rings; /* made so far */
+	uint32_t threads_made;
+	uint32_t ring_hint; /* all places for rings below this one are taken */
+	bool started;
+	struct process *maker;     /* who answers for it; NULL: nobody, or its libOS */
+	struct process *unstarted; /* those that it answers for */
+	struct process *next_unstarted;
 	struct thread *threads;
 	uint64_t module_syscall, module_trap; /* of the libOS's module; 0: none */
 	int32_t end_code;
@@ -40,15 +51,37 @@ struct process {
 	struct pending_queue waiting; /* Process.wait */
 };
 
-extern const struct object_type process_type;
+extern const struct object_type process_type, process_handle_type;
 
 /* A process without threads; one reference. `pid` 0: any that is free. */
 enum status process_create(struct libos *libos, uint32_t pid, struct process **out) MUST_CHECK;
 
+/* The same for a native program with a domain of its own, whose ledger pays for
+ * everything. `maker` answers for it. Takes over the caller's reference on
+ * `domain` if it succeeds. */
+enum status process_create_native(struct process *maker, uint32_t pid, struct domain *domain,
+                                  struct process **out) MUST_CHECK;
+
+/* The same without a PID: process_succeed will give it one, before it starts. */
+enum status process_create_successor(struct libos *libos, struct process **out) MUST_CHECK;
+
+/* From now on `p`, such a one, is what has the PID of `old`, and `old` has none. */
+void process_succeed(struct process *old, struct process *p);
+
+/* Its program's domain is to be that one, which it sees. */
+enum status process_use_domain(struct process *p, struct domain *d) MUST_CHECK;
+
+/* The program gets a domain and sees its CapSet, if it had none. */
+enum status process_need_domain(struct process *p) MUST_CHECK;
+
+/* Its first thread starts. */
+void process_started(struct process *p);
+
 /* Ends every thread. */
 void process_kill(struct process *p, int32_t code, uint32_t reason);
 
-/* The thread did what it may not: its process ends, and the log says why. */
+/* The thread did what it may not: its process ends, and the log says why. Under a
+ * module it was the module that did, and its libOS ends. */
 void process_fault(struct thread *t, uint32_t vector, uint32_t error, uint64_t address);
 
 /* thread_end's last act: the thread leaves the process, which ends with it if

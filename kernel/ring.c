@@ -5,115 +5,78 @@
  * has a place, counting those still to come. */
 #include "kernel/ring.h"
 
+#include "core/ringindex.h"
 #include "kernel/arch/x86_64/clock.h"
 #include "kernel/arch/x86_64/cpu.h"
+#include "kernel/call.h"
 #include "kernel/domain.h"
-#include "kernel/panic.h"
+#include "kernel/endpoint.h"
 #include "kernel/park.h"
 #include "kernel/process.h"
+#include "kernel/reach.h"
+#include "kernel/revoker.h"
 #include "kernel/sched.h"
-#include "kernel/space.h"
-#include "kernel/string.h"
+#include "kernel/trace.h"
 
-/* The kernel's pointer to the thread's `address`: at least one byte, *room of
- * them. A ring reaches only its own half. NULL: not mapped that way. */
-static void *reach(const struct thread *t, unsigned kind, uint64_t address, bool write,
-                   size_t *room)
-{
-	const struct thread_ring *r = &t->rings[kind];
-	const struct space *space;
-	uint64_t offset = address - r->address;
-
-	if (offset >= offsetof(struct ring, area) && offset < sizeof(struct ring)) {
-		*room = sizeof(struct ring) - offset;
-		return (char *)r->page + offset;
-	}
-	space = space_holding(t->process->space, address);
-	if (!space || space_is_region(space) != (kind == RING_MODULE))
-		return NULL;
-	*room = PAGE_SIZE - address % PAGE_SIZE;
-	return space_reach(space, address, write);
-}
-
-static enum status copy_in(const struct thread *t, unsigned kind, void *to,
-                           uint64_t address, size_t size)
-{
-	while (size > 0) {
-		size_t room;
-		const void *from = reach(t, kind, address, false, &room);
-
-		if (!from)
-			return STATUS_FAULT;
-		room = size < room ? size : room;
-		memcpy(to, from, room);
-		to = (char *)to + room;
-		address += room;
-		size -= room;
-	}
-	return STATUS_OK;
-}
-
-/* `from` NULL: only finds out whether it would succeed. */
-static enum status copy_out(const struct thread *t, unsigned kind, uint64_t address,
-                            const void *from, size_t size)
-{
-	while (size > 0) {
-		size_t room;
-		void *to = reach(t, kind, address, true, &room);
-
-		if (!to)
-			return STATUS_FAULT;
-		room = size < room ? size : room;
-		if (from) {
-			memcpy(to, from, room);
-			from = (const char *)from + room;
-		}
-		address += room;
-		size -= room;
-	}
-	return STATUS_OK;
-}
-
-/* Completions that the thread has not consumed; more than the queue holds when
- * it has written nonsense to cq_head. */
 static uint32_t unconsumed(const struct thread_ring *r)
 {
-	return r->cq_tail - __atomic_load_n(&r->page->cq_head, __ATOMIC_ACQUIRE);
+	return ringindex_unconsumed(r->page, r->cq_tail);
 }
 
-static unsigned pending_count(const struct thread *t, unsigned kind)
+bool ring_has(const struct thread_ring *r, uint32_t least)
 {
-	unsigned count = 0;
-
-	for (const struct pending *p = t->pending; p; p = p->next_in_thread)
-		count += p->ring == kind;
-	return count;
+	return unconsumed(r) >= least;
 }
 
-static bool has_place(const struct thread *t, unsigned kind)
+static bool has_place(const struct thread_ring *r)
 {
-	uint32_t used = unconsumed(&t->rings[kind]);
-
-	return used < RING_CQ_ENTRIES &&
-	       used + pending_count(t, kind) < RING_CQ_ENTRIES;
+	return ringindex_has_places(unconsumed(r), r->pending, 1);
 }
 
-static void post(struct thread *t, unsigned kind, const struct ring_cqe *cqe)
+static void post(struct thread *t, unsigned ring, const struct ring_cqe *cqe)
 {
-	struct thread_ring *r = &t->rings[kind];
+	struct thread_ring *r = &t->rings[ring];
 
 	r->page->cq[r->cq_tail % RING_CQ_ENTRIES] = *cqe;
 	r->cq_tail++;
-	__atomic_store_n(&r->page->cq_tail, r->cq_tail, __ATOMIC_RELEASE);
-	if (t->state == THREAD_WAITING && t->wait_ring == kind &&
-	    unconsumed(r) >= t->wait_count)
+	ringindex_posted(r->page, r->cq_tail);
+	if (t->state == THREAD_WAITING && t->wait_ring == ring && unconsumed(r) >= t->wait_count)
 		thread_wake(t, STATUS_OK);
 }
 
-/* Results to where they were asked for; a failure there shows in the status. */
-static void answer(const struct thread *t, unsigned kind, struct uaddr address,
-                   uint32_t room, const void *message, uint32_t size,
-                   struct ring_cqe *cqe)
+enum status ring_post(struct thread *t, unsigned ring, const struct ring_cqe *cqe)
+{
+	if (!t->rings[ring].page || !has_place(&t->rings[ring]))
+		return STATUS_BUSY;
+	trace_posted(t, ring, cqe);
+	post(t, ring, cqe);
+	return STATUS_OK;
+}
+
+/* An entry that is served in its own place, and what it was answered meanwhile. */
+struct in_place {
+	const struct thread *thread;
+	unsigned ring;
+	uint32_t sq;
+	struct ring_cqe cqe;
+};
+static struct in_place *in_place;
+
+void ring_post_answer(struct thread *t, unsigned ring, uint32_t sq, const struct ring_cqe *cqe)
+{
+	struct thread_ring *r = &t->rings[ring];
+
+	trace_answered(t, ring, sq, cqe);
+	if (r->sq_head - sq <= RING_SQ_ENTRIES) /* else its place is a later entry's */
+		r->answered_at[sq % RING_SQ_ENTRIES] = (uint8_t)(r->cq_tail % RING_CQ_ENTRIES);
+	if (in_place && in_place->thread == t && in_place->ring == ring && in_place->sq == sq)
+		in_place->cqe = *cqe;
+	post(t, ring, cqe);
+}
+
+void ring_write_results(const struct thread *t, unsigned ring, struct uaddr address,
+                        uint32_t room, const void *message, uint32_t size,
+                        struct ring_cqe *cqe)
 {
 	enum status status = STATUS_OK;
 
@@ -122,166 +85,14 @@ static void answer(const struct thread *t, unsigned kind, struct uaddr address,
 	if (size > room)
 		status = STATUS_TOO_SMALL;
 	else
-		status = copy_out(t, kind, address.v, message, size);
-	cqe->status = status;
+		status = reach_out(t, ring, address.v, message, size);
+	cqe->status = (uint16_t)status;
 	cqe->results_size = status ? 0 : size;
 }
 
-struct pending *pending_create(const struct call *call, void (*cancel)(struct pending *))
+static enum status serve_release(struct thread *t, unsigned ring, uint32_t cap)
 {
-	struct ledger *ledger = call->domain->ledger;
-	struct pending *p = block_alloc(ledger, sizeof(*p));
-
-	if (!p)
-		return NULL;
-	p->thread = call->thread;
-	p->ring = call->ring;
-	p->user_data = call->user_data;
-	p->results_address = call->results_address;
-	p->results_size = call->results_size;
-	p->ledger = ledger;
-	p->cancel = cancel;
-	p->next_in_thread = call->thread->pending;
-	call->thread->pending = p;
-	return p;
-}
-
-void pending_free(struct pending *p)
-{
-	struct pending **link = &p->thread->pending;
-
-	while (*link != p)
-		link = &(*link)->next_in_thread;
-	*link = p->next_in_thread;
-	block_free(p, sizeof(*p), p->ledger);
-}
-
-void pending_answer(struct pending *p, enum status status, const void *message,
-                    uint32_t size)
-{
-	struct ring_cqe cqe = {.user_data = p->user_data, .status = status};
-	struct thread *t = p->thread;
-	unsigned kind = p->ring;
-
-	answer(t, kind, p->results_address, p->results_size, message, size, &cqe);
-	pending_free(p);
-	post(t, kind, &cqe);
-}
-
-void pending_cancel_all(struct thread *t)
-{
-	while (t->pending)
-		t->pending->cancel(t->pending);
-}
-
-void pending_append(struct pending_queue *q, struct pending *p)
-{
-	p->next = NULL;
-	p->prev = q->tail;
-	*(q->tail ? &q->tail->next : &q->head) = p;
-	q->tail = p;
-}
-
-void pending_unlink(struct pending_queue *q, struct pending *p)
-{
-	*(p->prev ? &p->prev->next : &q->head) = p->next;
-	*(p->next ? &p->next->prev : &q->tail) = p->prev;
-}
-
-/* No answer is longer than a message, however large the buffer is. */
-static uint32_t results_room(const struct ring_sqe *sqe)
-{
-	return sqe->results_size < RING_MESSAGE_MAX ? sqe->results_size : RING_MESSAGE_MAX;
-}
-
-/* Finds the object and the capabilities that travel, and reads the params. */
-static enum status decode_call(struct call *call, const struct ring_sqe *sqe,
-                               struct object **target)
-{
-	struct cpu *cpu = this_cpu;
-	enum status status;
-
-	if (!call->domain)
-		return STATUS_NO_CAP;
-	*target = captable_lookup(&call->domain->table, sqe->cap);
-	if (!*target)
-		return STATUS_NO_CAP;
-	if ((*target)->type->interface != sqe->interface)
-		return STATUS_NO_METHOD;
-	if (sqe->params_size > RING_MESSAGE_MAX || sqe->caps_count > RING_CAPS)
-		return STATUS_INVALID;
-	for (unsigned i = 0; i < sqe->caps_count; i++) {
-		call->caps[i] = captable_lookup(&call->domain->table, sqe->caps[i]);
-		if (!call->caps[i])
-			return STATUS_NO_CAP;
-	}
-	call->caps_count = sqe->caps_count;
-	status = copy_in(call->thread, call->ring, cpu->message, sqe->params, sqe->params_size);
-	if (status)
-		return status;
-	if (copy_out(call->thread, call->ring, sqe->results, NULL, results_room(sqe)))
-		return STATUS_FAULT;
-	return capnp_read_root(cpu->message, sqe->params_size, &call->params);
-}
-
-/* The answer's capabilities get their places in the caller's table, which were
- * reserved before the method ran. */
-static void insert_answer(struct call *call, struct ring_cqe *cqe)
-{
-	for (unsigned i = 0; i < call->out_count; i++)
-		if (domain_insert(call->domain, call->out[i], &cqe->caps[i]))
-			panic("a reserved capability slot is gone");
-}
-
-static void drop_answer(struct call *call)
-{
-	for (unsigned i = 0; i < call->out_count; i++)
-		object_drop(call->out[i]);
-	call->out_count = 0;
-}
-
-static enum status serve_call(struct thread *t, unsigned kind, const struct ring_sqe *sqe,
-                              struct ring_cqe *cqe)
-{
-	struct cpu *cpu = this_cpu;
-	struct call call;
-	struct object *target;
-	enum status status;
-
-	call.thread = t;
-	call.domain = thread_domain(t, kind);
-	call.ring = kind;
-	call.method = sqe->method;
-	call.user_data = sqe->user_data;
-	call.results_address = (struct uaddr){sqe->results};
-	call.results_size = sqe->results_size;
-	call.out_count = 0;
-	status = decode_call(&call, sqe, &target);
-	if (!status)
-		status = domain_reserve(call.domain, RING_CAPS);
-	if (status)
-		return status;
-	capnp_builder_start(&call.results, cpu->answer, RING_MESSAGE_MAX);
-	object_hold(target);
-	status = target->type->call(target, &call);
-	object_drop(target);
-	if (status == CALL_PENDING)
-		return status;
-	if (!status && call.results.status)
-		status = call.results.status;
-	if (status) {
-		drop_answer(&call);
-		return status;
-	}
-	insert_answer(&call, cqe);
-	answer(t, kind, call.results_address, call.results_size, cpu->answer,
-	       (uint32_t)capnp_builder_size(&call.results), cqe);
-	return (enum status)cqe->status;
-}
-
-static enum status serve_release(struct thread *t, unsigned kind, uint32_t cap)
-{
-	struct domain *d = thread_domain(t, kind);
+	struct domain *d = thread_domain(t, ring);
 	struct object *o = d ? captable_remove(&d->table, cap) : NULL;
 
 	if (!o)
@@ -290,66 +101,306 @@ static enum status serve_release(struct thread *t, unsigned kind, uint32_t cap)
 	return STATUS_OK;
 }
 
-/* The u32 that threads park at: known by its place in physical memory. */
-static enum status find_word(struct thread *t, unsigned kind, uint64_t address,
-                             uint32_t **word)
+/* The youngest of the ring's open entries with that user data. */
+static enum status serve_cancel(struct thread *t, unsigned ring, uint64_t target)
 {
-	size_t room;
+	struct pending *p = t->pending;
+	struct ring_cqe cqe = {.user_data = target, .status = STATUS_CANCELLED};
+	uint32_t sq;
 
-	if (address % sizeof(uint32_t))
-		return STATUS_INVALID;
-	*word = reach(t, kind, address, false, &room);
-	return *word ? STATUS_OK : STATUS_FAULT;
+	while (p && (p->ring != ring || p->user_data != target))
+		p = p->next_in_thread;
+	if (!p)
+		return STATUS_NOT_FOUND;
+	sq = p->sq;
+	ring_answer_chained(p, &cqe);
+	p->cancel(p);
+	ring_post_answer(t, ring, sq, &cqe);
+	return STATUS_OK;
 }
 
-static enum status serve(struct thread *t, unsigned kind, const struct ring_sqe *sqe,
+static enum status serve_post(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
+{
+	struct domain *d = thread_domain(t, ring);
+	struct ring_cqe cqe = {
+		.user_data = sqe->target,
+		.flags = RING_POSTED,
+		.results_size = sqe->expected,
+	};
+	struct object *o;
+
+	if (sqe->cap == 0)
+		return ring_post(t, ring, &cqe);
+	o = d ? captable_lookup(&d->table, sqe->cap) : NULL;
+	o = o ? object_resolve(o) : NULL;
+	if (!o || o->type != &thread_type)
+		return STATUS_NO_CAP;
+	t = (struct thread *)((char *)o - offsetof(struct thread, object));
+	if (t->state == THREAD_ENDED)
+		return STATUS_GONE;
+	return ring_post(t, t->process->space->module ? RING_MODULE : RING_PROGRAM, &cqe);
+}
+
+static enum status serve(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
                          struct ring_cqe *cqe)
 {
-	uint32_t *word;
-	enum status status;
-
 	switch (sqe->op) {
 	case RING_NOP:
 		return STATUS_OK;
 	case RING_CALL:
-		return serve_call(t, kind, sqe, cqe);
+		return call_serve(t, ring, sqe, cqe);
 	case RING_RELEASE:
-		return serve_release(t, kind, sqe->cap);
+		return serve_release(t, ring, sqe->cap);
 	case RING_PARK:
-		status = find_word(t, kind, sqe->word, &word);
-		return status ? status : park(t, kind, sqe, word);
+		return park(t, ring, sqe);
 	case RING_WAKE:
-		status = find_word(t, kind, sqe->word, &word);
-		if (!status)
-			cqe->results_size = park_wake(word, sqe->expected);
-		return status;
+		return park_wake(t, ring, sqe, &cqe->results_size);
+	case RING_RECV:
+	case RING_RETURN:
+	case RING_SERVE:
+		return endpoint_serve(t, ring, sqe);
+	case RING_CANCEL:
+		return serve_cancel(t, ring, sqe->target);
+	case RING_POST:
+		return serve_post(t, ring, sqe);
 	default:
 		return STATUS_INVALID;
 	}
 }
 
+/* -- chained entries ------------------------------------------------------------- */
+
+/* Chained entries whose answer has come; served before the exokernel is left. */
+struct pending_queue ring_chained_ready;
+
+static void chained_free(struct pending *p)
+{
+	block_free(p->chain.sqe, sizeof(*p->chain.sqe), p->chain.ledger);
+	pending_free(p);
+}
+
+static void chained_cancel(struct pending *p)
+{
+	pending_unlink(p->chain.queue, p);
+	chained_free(p);
+}
+
+static void chained_append(struct pending_queue *q, struct pending *p)
+{
+	p->chain.queue = q;
+	pending_append(q, p);
+}
+
+static void chained_move(struct pending_queue *to, struct pending_queue *from)
+{
+	while (from->head) {
+		struct pending *p = from->head;
+
+		pending_unlink(from, p);
+		chained_append(to, p);
+	}
+}
+
+static enum status chained_wait(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
+                                struct pending *on)
+{
+	struct call call = {
+		.thread = t,
+		.domain = thread_domain(t, ring),
+		.ring = ring,
+		.user_data = sqe->user_data,
+		.results_address = {sqe->results},
+		.results_size = sqe->results_size,
+	};
+	struct pending *p;
+	struct ring_sqe *copy;
+
+	if (!call.domain)
+		return STATUS_NO_CAP;
+	copy = block_alloc(call.domain->ledger, sizeof(*copy));
+	if (!copy)
+		return STATUS_NO_MEMORY;
+	p = pending_create(&call, chained_cancel);
+	if (!p) {
+		block_free(copy, sizeof(*copy), call.domain->ledger);
+		return STATUS_NO_MEMORY;
+	}
+	*copy = *sqe;
+	p->chain = (struct pending_chained){
+		.sqe = copy,
+		.ledger = call.domain->ledger,
+		.results = on->results_address,
+	};
+	chained_append(&on->chained, p);
+	return CALL_PENDING;
+}
+
+/* The capability that field `field` of the answer's root names. */
+static enum status chained_target(const struct thread *t, unsigned ring,
+                                  const struct ring_cqe *earlier, uint64_t results,
+                                  uint32_t field, uint32_t *cap)
+{
+	struct capnp_struct root;
+	uint32_t index;
+	enum status status = (enum status)earlier->status;
+
+	if (status)
+		return status < STATUS_COUNT ? status : STATUS_INVALID;
+	if (earlier->results_size > RING_MESSAGE_MAX)
+		return STATUS_INVALID;
+	status = reach_in(t, ring, this_cpu->message, results, earlier->results_size);
+	if (!status)
+		status = capnp_read_root(this_cpu->message, earlier->results_size, &root);
+	if (!status)
+		status = capnp_get_capability(root, field, &index);
+	if (!status && index >= RING_CAPS)
+		status = STATUS_NO_CAP;
+	if (!status)
+		*cap = earlier->caps[index];
+	return status;
+}
+
+/* The thread may have written to the earlier entry and its completion since: it
+ * then names another capability of its own, as it might have done directly. */
+static enum status serve_chained(struct thread *t, unsigned ring, struct ring_sqe *sqe,
+                                 struct ring_cqe *cqe)
+{
+	struct thread_ring *r = &t->rings[ring];
+	uint32_t back = sqe->cap & 0xff;
+	uint32_t sq = r->sq_head - 1 - back;
+	uint8_t at = r->answered_at[sq % RING_SQ_ENTRIES];
+	struct ring_cqe earlier;
+	struct pending *on;
+	enum status status;
+
+	if (back == 0 || back >= RING_SQ_ENTRIES)
+		return STATUS_INVALID;
+	on = pending_of_entry(t, ring, sq); /* the fast paths leave answered_at as it was */
+	if (on)
+		return chained_wait(t, ring, sqe, on);
+	if (at == RING_NOT_ANSWERED)
+		return STATUS_NOT_FOUND;
+	earlier = r->page->cq[at % RING_CQ_ENTRIES];
+	status = chained_target(t, ring, &earlier, r->page->sq[sq % RING_SQ_ENTRIES].results,
+	                        sqe->cap >> 8, &sqe->cap);
+	return status ? status : serve(t, ring, sqe, cqe);
+}
+
+static void chained_answered(struct pending_queue *q, const struct ring_cqe *cqe)
+{
+	for (struct pending *p = q->head; p; p = p->next)
+		p->chain.earlier = *cqe;
+	chained_move(&ring_chained_ready, q);
+}
+
+void ring_answer_chained(struct pending *p, const struct ring_cqe *cqe)
+{
+	chained_answered(&p->chained, cqe);
+}
+
+/* As if the entry were consumed now, in its own place: an entry that it makes
+ * wait again takes over what is chained to it. False: the thread is no more what
+ * it was, and its records are gone. */
+static bool serve_in_place(struct thread *t, unsigned ring, uint32_t sq, struct ring_sqe *sqe,
+                           struct ring_cqe *cqe)
+{
+	struct thread_ring *r = &t->rings[ring];
+	struct ring *page = r->page;
+	uint32_t now = r->sq_head;
+
+	r->sq_head = sq + 1;
+	trace_entry(t, ring, sq, sqe);
+	cqe->status = (uint16_t)serve(t, ring, sqe, cqe);
+	if (t->state == THREAD_ENDED || r->page != page)
+		return false;
+	r->sq_head = now;
+	return true;
+}
+
+/* Entries chained to one that is to be answered later; or was, while it was served. */
+static void await_further(const struct in_place *served, struct pending_queue *further)
+{
+	struct pending *on = pending_of_entry(served->thread, served->ring, served->sq);
+
+	if (on)
+		chained_move(&on->chained, further);
+	else
+		chained_answered(further, &served->cqe);
+}
+
+static void serve_ready(struct pending *p)
+{
+	struct thread *t = p->thread;
+	unsigned ring = p->ring;
+	struct ring_sqe sqe = *p->chain.sqe;
+	struct ring_cqe cqe = {.user_data = sqe.user_data};
+	uint32_t sq = p->sq;
+	enum status status = chained_target(t, ring, &p->chain.earlier, p->chain.results.v,
+	                                    sqe.cap >> 8, &sqe.cap);
+	struct pending_queue further = {0};
+	struct in_place place = {.thread = t, .ring = ring, .sq = sq};
+
+	chained_move(&further, &p->chained);
+	chained_free(p);
+	cqe.status = (uint16_t)status;
+	object_hold(&t->object);
+	in_place = &place;
+	if (status || serve_in_place(t, ring, sq, &sqe, &cqe)) {
+		in_place = NULL;
+		if (cqe.status == (uint16_t)CALL_PENDING) {
+			trace_unanswered(t);
+			await_further(&place, &further);
+		} else {
+			chained_answered(&further, &cqe);
+			ring_post_answer(t, ring, sq, &cqe);
+		}
+	}
+	in_place = NULL;
+	object_drop(&t->object);
+}
+
+void ring_serve_ready(void)
+{
+	while (ring_chained_ready.head) {
+		struct pending *p = ring_chained_ready.head;
+
+		pending_unlink(&ring_chained_ready, p);
+		serve_ready(p);
+	}
+}
+
+/* -- cap_enter -------------------------------------------------------------------- */
+
 /* Consumes what is queued up to `tail`. False: the thread has ended, or goes on
  * as something else. */
-static bool consume(struct thread *t, unsigned kind, uint32_t tail)
+static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 {
-	struct thread_ring *r = &t->rings[kind];
+	struct thread_ring *r = &t->rings[ring];
 	struct ring *page = r->page;
 
-	while (r->sq_head != tail && has_place(t, kind)) {
-		struct ring_sqe sqe = page->sq[r->sq_head % RING_SQ_ENTRIES];
+	while (r->sq_head != tail && has_place(r)) {
+		uint32_t sq = r->sq_head;
+		struct ring_sqe sqe = page->sq[sq % RING_SQ_ENTRIES];
 		struct ring_cqe cqe = {.user_data = sqe.user_data};
 		enum status status;
 
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
 		r->sq_head++;
-		__atomic_store_n(&page->sq_head, r->sq_head, __ATOMIC_RELEASE);
-		status = serve(t, kind, &sqe, &cqe);
-		if (t->state != THREAD_RUNNING || t->dying || r->page != page)
+		ringindex_consumed(page, r->sq_head);
+		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
+		trace_entry(t, ring, sq, &sqe);
+		status = sqe.op == RING_CALL && sqe.chained ?
+			serve_chained(t, ring, &sqe, &cqe) : serve(t, ring, &sqe, &cqe);
+		if (t->state != THREAD_RUNNING || t->dying || r->page != page) {
+			trace_unanswered(t);
 			return false;
-		if (status == CALL_PENDING)
+		}
+		if (status == CALL_PENDING) {
+			trace_unanswered(t);
 			continue;
-		cqe.status = status;
-		post(t, kind, &cqe);
+		}
+		cqe.status = (uint16_t)status;
+		ring_post_answer(t, ring, sq, &cqe);
 	}
 	return true;
 }
@@ -362,39 +413,44 @@ static void wait_expired(struct timeout *timeout)
 	thread_wake(t, STATUS_TIMEOUT);
 }
 
-static void wait(struct thread *t, unsigned kind, uint32_t least, uint64_t timeout_ns)
+static void wait(struct thread *t, unsigned ring, uint32_t least, uint64_t timeout_ns)
 {
 	t->state = THREAD_WAITING;
-	t->wait_ring = kind;
+	t->wait_ring = ring;
 	t->wait_count = least;
+	t->direct = NULL;
 	if (timeout_ns < UINT64_MAX / 2)
 		timeout_set(&t->wait_timeout, clock_now() + timeout_ns, wait_expired);
+	else if (least == 1 && !t->regs.full && unconsumed(&t->rings[ring]) == 0)
+		t->direct = pending_only(t, ring);
+	sched_lend(endpoint_call_of(t));
 }
 
-void ring_enter(struct thread *t, unsigned kind, uint64_t least, uint64_t timeout_ns)
+void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns)
 {
-	struct thread_ring *r = &t->rings[kind];
-	uint32_t tail;
+	struct thread_ring *r = &t->rings[ring];
+	uint32_t queued;
 
 	t->regs.rax = STATUS_OK;
-	if (!r->page && kind == RING_PROGRAM)
+	if (!r->page && ring == RING_PROGRAM)
 		t->regs.rax = thread_add_program_ring(t);
 	t->regs.rdx = r->address;
 	if (t->regs.rax)
 		return;
-	tail = r->page ? __atomic_load_n(&r->page->sq_tail, __ATOMIC_ACQUIRE) : 0;
-	if (!r->page || least > RING_CQ_ENTRIES || tail - r->sq_head > RING_SQ_ENTRIES) {
+	trace_enter(t, ring, least, timeout_ns);
+	queued = r->page ? ringindex_queued(r->page, r->sq_head) : 0;
+	if (!r->page || least > RING_CQ_ENTRIES || queued > RING_SQ_ENTRIES) {
 		t->regs.rax = STATUS_INVALID;
 		return;
 	}
-	if (!consume(t, kind, tail))
+	if (!consume(t, ring, r->sq_head + queued))
 		return;
 	if (unconsumed(r) >= least)
 		return;
 	if (timeout_ns == 0)
 		t->regs.rax = STATUS_TIMEOUT;
-	else if (t->interrupted && kind == RING_MODULE)
+	else if (t->interrupted && ring == RING_MODULE)
 		t->regs.rax = STATUS_INTERRUPTED;
 	else
-		wait(t, kind, (uint32_t)least, timeout_ns);
+		wait(t, ring, (uint32_t)least, timeout_ns);
 }

@@ -2,43 +2,38 @@
  * completions. */
 #pragma once
 
+#include "kernel/pending.h"
 #include "kernel/thread.h"
 
-/* A call that is answered later. Its owner is whoever will answer it. */
-struct pending {
-	struct thread *thread; /* NULL once abandoned */
-	unsigned ring;
-	uint64_t user_data;
-	struct uaddr results_address;
-	uint32_t results_size;
-	struct ledger *ledger;
-	struct pending *next_in_thread;
-	void (*cancel)(struct pending *); /* the thread ends: forget it */
-	/* For the owner's use. */
-	struct pending *next, *prev;
-	struct timeout timeout;
-	uint64_t key, argument;
-};
+/* What answered_at says of an entry that has no completion yet. */
+enum { RING_NOT_ANSWERED = 0xff };
 
 /* Serves what is queued on the thread's ring, then returns to it or waits. */
-void ring_enter(struct thread *t, unsigned kind, uint64_t least, uint64_t timeout_ns);
+void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns);
 
-/* Keeps `call` for later. NULL: no memory, or no room in its completion queue. */
-struct pending *pending_create(const struct call *call, void (*cancel)(struct pending *));
+/* A completion that answers no entry. BUSY: there is no place for it. */
+enum status ring_post(struct thread *t, unsigned ring, const struct ring_cqe *cqe) MUST_CHECK;
 
-/* Answers it with `status` and frees it. `message`: the results, may be empty. */
-void pending_answer(struct pending *p, enum status status, const void *message,
-                    uint32_t size);
+/* The completion of entry `sq`. Its place was kept. */
+void ring_post_answer(struct thread *t, unsigned ring, uint32_t sq, const struct ring_cqe *cqe);
 
-/* Frees it without an answer. For cancel functions. */
-void pending_free(struct pending *p);
+/* Results to where they were asked for; a failure there shows in cqe->status. */
+void ring_write_results(const struct thread *t, unsigned ring, struct uaddr address,
+                        uint32_t room, const void *message, uint32_t size,
+                        struct ring_cqe *cqe);
 
-/* All of the thread's are cancelled. */
-void pending_cancel_all(struct thread *t);
+/* The entries chained to `p`, which `cqe` is about to complete, are to be served
+ * before the exokernel is left. */
+void ring_answer_chained(struct pending *p, const struct ring_cqe *cqe);
 
-/* A plain queue of them. */
-struct pending_queue {
-	struct pending *head, *tail;
-};
-void pending_append(struct pending_queue *q, struct pending *p);
-void pending_unlink(struct pending_queue *q, struct pending *p);
+/* Serves them. At every exit. */
+extern struct pending_queue ring_chained_ready;
+void ring_serve_ready(void);
+static inline void ring_serve_chained(void)
+{
+	if (ring_chained_ready.head)
+		ring_serve_ready();
+}
+
+/* True: so many completions wait that cap_enter(least) would return. */
+bool ring_has(const struct thread_ring *r, uint32_t least);

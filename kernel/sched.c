@@ -4,86 +4,123 @@
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/boot.h"
 #include "kernel/arch/x86_64/clock.h"
-#include "kernel/arch/x86_64/cpu.h"
-#include "kernel/arch/x86_64/tlb.h"
-#include "kernel/arch/x86_64/window.h"
+#include "kernel/arch/x86_64/switch.h"
 #include "kernel/arch/x86_64/x86.h"
+#include "kernel/lock.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
+#include "kernel/revoker.h"
+#include "kernel/schedclock.h"
 #include "kernel/space.h"
 
 enum { INTERRUPT_RETRY_NS = 1000000 };
 
-extern const char gate_resume[], gate_syscall_module[], gate_syscall_native[];
+extern const char gate_resume[];
 
-/* Taken by whoever runs: a lock that is handed over in turn stands still whenever
- * a hypervisor has taken the next CPU in line off its processor. */
-static uint32_t locked;
-
-void kernel_lock(void)
+static struct thread *thread_of_node(struct runqueue_node *n)
 {
-	while (__atomic_exchange_n(&locked, 1, __ATOMIC_ACQUIRE))
-		while (__atomic_load_n(&locked, __ATOMIC_RELAXED)) {
-			tlb_answer(); /* the holder may be waiting for us */
-			pause();
+	return (struct thread *)((char *)n - offsetof(struct thread, node));
+}
+
+/* --- where to -------------------------------------------------------------- */
+
+/* The priority that its current thread runs at; -1: none does. */
+static int running_level(const struct cpu *cpu)
+{
+	const struct thread *t = cpu->current;
+
+	return t && t->state == THREAD_RUNNING && t->context ? (int)sched_priority(t) : -1;
+}
+
+static int queue_level(const struct cpu *cpu)
+{
+	return cpu->queue.bits ? RUNQUEUE_TOP - __builtin_clzll(cpu->queue.bits) : -1;
+}
+
+/* Who is above this would run there at once. */
+static int level(const struct cpu *cpu)
+{
+	int running = running_level(cpu), queued = queue_level(cpu);
+
+	return running > queued ? running : queued;
+}
+
+static bool is_free(const struct cpu *cpu)
+{
+	return cpu->idle && !cpu->queue.bits;
+}
+
+/* The CPU with the least to lose; one that has not begun yet is none. */
+static struct cpu *lowest_cpu(void)
+{
+	struct cpu *best = this_cpu->self;
+	int best_level = level(best);
+
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct cpu *cpu = cpus[i];
+
+		if (is_free(cpu))
+			return cpu;
+		if (cpu->current && level(cpu) < best_level) {
+			best = cpu;
+			best_level = level(cpu);
 		}
-}
-
-void kernel_unlock(void)
-{
-	__atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
-}
-
-static void append(struct cpu *cpu, struct thread *t)
-{
-	t->next = NULL;
-	t->prev = cpu->ready_tail;
-	if (cpu->ready_tail)
-		cpu->ready_tail->next = t;
-	else
-		cpu->ready_head = t;
-	cpu->ready_tail = t;
-	t->cpu = (uint8_t)cpu->index;
-}
-
-static struct cpu *idle_cpu(void)
-{
-	for (unsigned i = 0; i < cpu_count; i++)
-		if (cpus[i]->idle && !cpus[i]->ready_head)
-			return cpus[i];
-	return NULL;
+	}
+	return best;
 }
 
 /* This CPU if it is about to be free, else where the thread ran last if that is
- * idle, else any idle one. */
+ * idle, else any idle one, else this one unless the thread would run at once
+ * elsewhere only. */
 static struct cpu *choose_cpu(const struct thread *t)
 {
-	struct cpu *here = this_cpu->self, *cpu;
+	struct cpu *here = this_cpu->self, *lowest;
+	int here_level, priority = (int)sched_priority(t);
 
-	if (!here->ready_head && (!here->current || here->current->state != THREAD_RUNNING))
+	if (cpu_count == 1)
 		return here;
-	if (cpus[t->cpu]->idle && !cpus[t->cpu]->ready_head)
+	here_level = level(here);
+	if (here_level < 0)
+		return here;
+	if (is_free(cpus[t->cpu]))
 		return cpus[t->cpu];
-	cpu = idle_cpu();
-	return cpu ? cpu : here;
+	lowest = lowest_cpu();
+	if (is_free(lowest) || (here_level >= priority && level(lowest) < priority))
+		return lowest;
+	return here;
+}
+
+/* Somebody of that priority is new on the CPU's queue. */
+static void look_again(struct cpu *cpu, int priority)
+{
+	int running = running_level(cpu);
+
+	if (priority > running)
+		cpu->reschedule = true;
+	else if (priority == running && cpu->slice_end < cpu->stop_at)
+		cpu->stop_at = cpu->slice_end;
+	if (cpu != this_cpu->self && priority > running)
+		apic_send_ipi(cpu->index, VECTOR_KICK);
 }
 
 void sched_enqueue(struct thread *t)
 {
-	struct cpu *cpu = choose_cpu(t);
+	struct cpu *cpu;
+	unsigned priority;
 
-	append(cpu, t);
-	if (cpu != this_cpu->self)
-		apic_send_ipi(cpu->index, VECTOR_KICK);
+	if (!sched_has_time(t))
+		return;
+	priority = sched_priority(t);
+	cpu = choose_cpu(t);
+	t->cpu = (uint8_t)cpu->index;
+	runqueue_append(&cpu->queue, &t->node, priority);
+	look_again(cpu, (int)priority);
 }
 
 void sched_dequeue(struct thread *t)
 {
-	struct cpu *cpu = cpus[t->cpu];
-
-	*(t->prev ? &t->prev->next : &cpu->ready_head) = t->next;
-	*(t->next ? &t->next->prev : &cpu->ready_tail) = t->prev;
-	t->next = t->prev = NULL;
+	if (runqueue_has(&t->node))
+		runqueue_remove(&cpus[t->cpu]->queue, &t->node);
 }
 
 void sched_kick(struct thread *t)
@@ -92,140 +129,183 @@ void sched_kick(struct thread *t)
 		apic_send_ipi(t->cpu, VECTOR_KICK);
 }
 
+/* --- turns ----------------------------------------------------------------- */
+
+/* True: somebody waits for the CPU who would be next after this turn. */
+static bool is_contended(const struct cpu *cpu)
+{
+	int running = running_level(cpu);
+
+	return running >= 0 && runqueue_reaches(&cpu->queue, (unsigned)running);
+}
+
+static void set_stop(struct cpu *cpu)
+{
+	cpu->stop_at = cpu->budget_end;
+	if (is_contended(cpu) && cpu->slice_end < cpu->stop_at)
+		cpu->stop_at = cpu->slice_end;
+}
+
+static void start_clock(struct thread *t, uint64_t now)
+{
+	struct cpu *cpu = this_cpu->self;
+
+	sched_clock_start(cpu, t->context, now);
+	cpu->stop_at = cpu->budget_end;
+	if (runqueue_reaches(&cpu->queue, sched_priority(t)) && cpu->slice_end < cpu->stop_at)
+		cpu->stop_at = cpu->slice_end;
+}
+
 void sched_tick(void)
 {
+	struct cpu *cpu = this_cpu->self;
 	uint64_t now = clock_now();
 
-	this_cpu->armed = TIMEOUT_NEVER;
+	cpu->armed = TIMEOUT_NEVER;
 	timeout_run(now);
-	if (this_cpu->ready_head && now >= this_cpu->slice_end)
-		this_cpu->reschedule = true;
-}
-
-/* The thread's registers are in memory from now on, not in this CPU. */
-static void save_registers(struct thread *t)
-{
-	struct cpu *cpu = this_cpu;
-
-	if (cpu->registers != t)
+	if (now < cpu->stop_at)
 		return;
-	t->regs.fs_base = rdfsbase();
-	t->regs.gs_base = rdgsbase();
-	xsave(t->fpu, boot_xcr0);
-	cpu->registers = NULL;
+	if (now >= cpu->budget_end && !sched_clock_extend(cpu, now))
+		cpu->reschedule = true;
+	if (now >= cpu->slice_end && is_contended(cpu))
+		cpu->reschedule = true;
+	set_stop(cpu);
 }
 
-static void load_registers(struct thread *t)
+/* One whose turn is not over is the first of its equals. */
+static void requeue(struct thread *t, bool goes_on)
 {
-	if (this_cpu->registers == t)
+	if (!sched_has_time(t))
 		return;
-	null_segments(); /* a thread may have left selectors of its own */
-	wrfsbase(t->regs.fs_base);
-	wrgsbase(t->regs.gs_base);
-	xrstor(t->fpu, boot_xcr0);
-	this_cpu->registers = t;
-}
-
-/* Which table the gate loads, and what it needs to know of the module. */
-static void load_space(struct thread *t)
-{
-	struct space *space = t->process->space;
-	struct cpu *cpu = this_cpu;
-	uint64_t top = virt_to_phys(space->top[cpu->index]).v;
-
-	cpu->running = space;
-	/* `loaded` is what stands in CR3 whenever the lock is free: tlb_leave
-	 * relies on it. */
-	if (space->module) {
-		if (cpu->loaded)
-			write_cr3(cpu->kernel_top);
-		cpu->next_top = top;
-		cpu->loaded = NULL;
-		cpu->cells->syscall = gate_address(gate_syscall_module);
-		cpu->cells->module_stack = t->regs.module_stack;
-		cpu->cells->module_syscall = t->process->module_syscall;
-		cpu->cells->module_trap = t->process->module_trap;
+	if (goes_on) {
+		runqueue_prepend(&this_cpu->queue, &t->node, sched_priority(t));
 		return;
 	}
-	if (cpu->loaded != space)
-		write_cr3(top);
-	cpu->next_top = 0;
-	cpu->loaded = space;
-	cpu->cells->syscall = gate_address(gate_syscall_native);
+	t->context->slice = 0;
+	runqueue_append(&this_cpu->queue, &t->node, sched_priority(t));
+}
+
+/* Until now having been started has kept it. */
+__attribute__((noinline)) static void end_current(struct thread *t)
+{
+	object_hold(&t->object);
+	thread_end(t);
+	object_drop(&t->object);
 }
 
 /* The current thread stops running here; what becomes of it is decided. */
-static void put_current(void)
+static void put_current(uint64_t now)
 {
 	struct thread *t = this_cpu->current;
+	struct sched_context *c = this_cpu->context;
 
 	if (!t)
 		return;
-	save_registers(t);
+	if (this_cpu->registers == t)
+		switch_from(t);
+	this_cpu->registers = NULL;
+	sched_clock_stop(this_cpu->self, now);
 	this_cpu->current = NULL;
 	this_cpu->running = NULL;
 	if (t->state == THREAD_RUNNING && t->dying) {
-		thread_end(t);
+		end_current(t);
+	} else if (t->state == THREAD_RUNNING && t->suspended) {
+		t->state = THREAD_SUSPENDED;
 	} else if (t->state == THREAD_RUNNING) {
 		t->state = THREAD_READY;
-		append(this_cpu->self, t);
+		requeue(t, c && t->context == c && c->slice > 1);
+	} else if (c && t->context == c) {
+		c->slice = 0;
 	}
-	object_drop(&t->object); /* what being current held */
+}
+
+static bool current_may_go_on(void)
+{
+	const struct thread *t = this_cpu->current;
+
+	return t && t->state == THREAD_RUNNING && !t->dying && !t->suspended &&
+	       !this_cpu->reschedule;
 }
 
 static bool current_goes_on(void)
 {
-	const struct thread *t = this_cpu->current;
-
-	return t && t->state == THREAD_RUNNING && !t->dying && !this_cpu->reschedule;
+	return current_may_go_on() && this_cpu->current->context == this_cpu->context;
 }
 
-/* Moves a thread of a busier CPU here. */
-static struct thread *steal(void)
+/* Whose first thread is to run here: of another CPU, if that is busy and the
+ * thread more urgent than all here. Of equals it comes from the longest queue. */
+static struct cpu *most_urgent_of_many(void)
 {
-	for (unsigned i = 0; i < cpu_count; i++)
-		if (cpus[i]->ready_head && cpus[i]->current)
-			return cpus[i]->ready_head;
-	return NULL;
+	struct cpu *best = this_cpu->self;
+
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct cpu *cpu = cpus[i];
+		int above = queue_level(cpu) - queue_level(best);
+
+		if (cpu->current && (above > 0 || (above == 0 && best != this_cpu->self &&
+		                                   cpu->queue.count > best->queue.count)))
+			best = cpu;
+	}
+	return best;
 }
 
-static bool take_next(void)
+static struct cpu *most_urgent(void)
 {
-	struct thread *t = this_cpu->ready_head;
+	return cpu_count == 1 ? this_cpu->self : most_urgent_of_many();
+}
 
-	if (!t)
-		t = steal();
-	if (!t)
+/* The current thread has come to another context. */
+__attribute__((noinline)) static void change_context(void)
+{
+	struct thread *t = this_cpu->current;
+	uint64_t now = clock_now();
+
+	sched_clock_stop(this_cpu->self, now);
+	if (sched_has_time(t) && queue_level(most_urgent()) <= (int)sched_priority(t))
+		start_clock(t, now);
+	else
+		this_cpu->reschedule = true;
+}
+
+static bool take_next(uint64_t now)
+{
+	struct cpu *from = most_urgent();
+	struct runqueue_node *first = runqueue_first(&from->queue);
+	struct thread *t;
+
+	if (!first)
 		return false;
-	sched_dequeue(t);
+	runqueue_remove(&from->queue, first);
+	t = thread_of_node(first);
 	t->state = THREAD_RUNNING;
 	t->cpu = (uint8_t)this_cpu->index;
-	object_hold(&t->object);
 	this_cpu->current = t;
-	this_cpu->slice_end = clock_now() + SCHED_SLICE_NS;
+	this_cpu->reschedule = false;
+	start_clock(t, now);
 	return true;
 }
 
-/* Thread.interrupt found the thread in its module: look again soon. */
-static bool interrupt_is_due(void)
+__attribute__((noinline)) static void set_timer(uint64_t at)
 {
-	return this_cpu->current && this_cpu->current->interrupted;
-}
+	uint64_t now = clock_now();
 
-static void arm_timer(void)
-{
-	uint64_t at = timeout_next();
-	uint64_t now;
-
-	if (this_cpu->ready_head && this_cpu->slice_end < at)
-		at = this_cpu->slice_end;
-	if (at == this_cpu->armed && !interrupt_is_due())
-		return;
-	now = clock_now();
-	if (interrupt_is_due() && at > now + INTERRUPT_RETRY_NS)
+	if (this_cpu->current && this_cpu->current->interrupted && at > now + INTERRUPT_RETRY_NS)
 		at = now + INTERRUPT_RETRY_NS;
 	this_cpu->armed = at;
 	apic_arm_timer(at == TIMEOUT_NEVER ? UINT64_MAX : at > now ? at - now : 0);
+}
+
+/* A timer that would fire earlier than it must is left to do so: most of what it
+ * is set for is called off before it comes. An interrupt that is due found the
+ * thread in its module: look again soon. */
+static void arm_timer(void)
+{
+	uint64_t at = timeout_next();
+
+	if (this_cpu->stop_at < at)
+		at = this_cpu->stop_at;
+	if (at < this_cpu->armed || (this_cpu->current && this_cpu->current->interrupted))
+		set_timer(at);
 }
 
 static void idle(void)
@@ -238,32 +318,50 @@ static void idle(void)
 	sti_hlt_cli();
 	kernel_lock();
 	this_cpu->idle = false;
+	ring_serve_chained();
 	thread_reap();
 }
 
 _Noreturn static void resume(struct thread *t)
 {
-	load_registers(t);
-	load_space(t);
+	switch_to(this_cpu, t);
 	arm_timer();
 	kernel_unlock();
 	((void (*)(struct thread *))gate_address(gate_resume))(t);
 	__builtin_unreachable();
 }
 
+__attribute__((noinline)) static void run_another(void)
+{
+	uint64_t now = clock_now();
+
+	put_current(now);
+	while (!take_next(now)) {
+		idle();
+		now = clock_now();
+	}
+}
+
+/* What is rare is not inlined: it would make the way of every system call save
+ * registers. */
 void sched_leave(void)
 {
 	for (;;) {
+		ring_serve_chained();
+		revoker_reap();
 		thread_reap();
 		if (current_goes_on()) {
-			if (this_cpu->current->interrupted)
-				process_deliver_interrupt(this_cpu->current);
+			if (!this_cpu->current->interrupted)
+				resume(this_cpu->current);
+			process_deliver_interrupt(this_cpu->current);
 			if (current_goes_on())
 				resume(this_cpu->current);
 		}
-		put_current();
-		this_cpu->reschedule = false;
-		while (!take_next())
-			idle();
+		if (!this_cpu->exclusive)
+			lock_upgrade(); /* and look again */
+		else if (current_may_go_on())
+			change_context();
+		else
+			run_another();
 	}
 }

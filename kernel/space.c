@@ -1,4 +1,4 @@
-/* space.c: see space.h. Four-level paging: Intel SDM 3A, chapter 4.5. */
+/* space.c: see space.h. */
 #include "kernel/space.h"
 
 #include "kernel/arch/x86_64/boot.h"
@@ -8,218 +8,9 @@
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
 #include "kernel/panic.h"
-
-#define PTE_COPY (1ul << 9)
-#define PTE_SHARED (1ul << 10)
-#define PTE_SEALED (1ul << 11)
-
-enum { TABLE_ENTRIES = 512 };
-
-static uint64_t *table_of(uint64_t entry)
-{
-	return phys_to_virt(paddr(entry & PTE_ADDRESS));
-}
-
-static uint32_t frame_of(uint64_t entry)
-{
-	return (uint32_t)((entry & PTE_ADDRESS) >> PAGE_SHIFT);
-}
-
-static unsigned index_at(uint64_t address, unsigned level)
-{
-	return (address >> (PAGE_SHIFT + 9 * level)) % TABLE_ENTRIES;
-}
-
-/* Bytes that one entry of a level-`level` table spans. */
-static uint64_t span(unsigned level)
-{
-	return (uint64_t)PAGE_SIZE << (9 * level);
-}
-
-static struct frame *table_frame(const uint64_t *entry)
-{
-	return frames_at(&kmem_frames, virt_to_frame(entry));
-}
-
-/* A table's frame remembers which of its entries may be in use, so that walks
- * pass over the rest: pairs first to last, none if first > last. */
-static void table_reset(uint64_t *table)
-{
-	struct frame *frame = table_frame(table);
-
-	frame->first = UINT8_MAX;
-	frame->last = 0;
-}
-
-static void table_note(uint64_t *entry)
-{
-	struct frame *frame = table_frame(entry);
-	uint8_t pair = (uint8_t)((uint64_t)entry % PAGE_SIZE / (2 * sizeof(*entry)));
-
-	if (pair < frame->first)
-		frame->first = pair;
-	if (pair > frame->last)
-		frame->last = pair;
-}
-
-static unsigned table_first(const uint64_t *table)
-{
-	return table_frame(table)->first * 2u;
-}
-
-static unsigned table_end(const uint64_t *table)
-{
-	return table_frame(table)->last * 2u + 2;
-}
-
-static uint64_t table_flags(const struct space *s)
-{
-	return PTE_PRESENT | PTE_WRITE | (space_is_region(s) ? 0 : PTE_USER);
-}
-
-/* A new table under `entry`; at the top level every CPU's table gets it. */
-static uint64_t *add_table(struct space *s, uint64_t *entry, uint64_t address,
-                           unsigned level)
-{
-	uint32_t number = page_take(s->ledger);
-	uint64_t value = ((uint64_t)number << PAGE_SHIFT) | table_flags(s);
-
-	if (number == FRAMES_NONE)
-		return NULL;
-	table_reset(frame_to_virt(number));
-	table_note(entry);
-	*entry = value;
-	if (level == 3)
-		for (unsigned i = 0; i < MAX_CPUS; i++)
-			if (s->top[i])
-				s->top[i][index_at(address, 3)] = value;
-	return table_of(value);
-}
-
-static uint64_t *top_table(const struct space *s)
-{
-	return space_is_region(s) ? s->region : s->top[0];
-}
-
-static unsigned top_level(const struct space *s)
-{
-	return space_is_region(s) ? 2 : 3;
-}
-
-/* The table under `table`'s entry for `address`; NULL stays NULL. */
-static inline uint64_t *next_table(struct space *s, uint64_t *table, uint64_t address,
-                                   unsigned level, bool create)
-{
-	uint64_t *entry;
-
-	if (!table)
-		return NULL;
-	entry = &table[index_at(address, level)];
-	if (*entry & PTE_PRESENT)
-		return table_of(*entry);
-	return create ? add_table(s, entry, address, level) : NULL;
-}
-
-/* The bottom-level entry for `address`. NULL: a table is missing (and, with
- * `create`, cannot be paid for). */
-static uint64_t *entry_at(const struct space *cs, uint64_t address, bool create)
-{
-	struct space *s = (struct space *)(uintptr_t)cs;
-	uint64_t *table = top_table(s);
-
-	if (!space_is_region(s))
-		table = next_table(s, table, address, 3, create);
-	table = next_table(s, table, address, 2, create);
-	table = next_table(s, table, address, 1, create);
-	return table ? &table[index_at(address, 0)] : NULL;
-}
-
-/* Walks the bottom-level entries of a range, table by table. */
-struct walk {
-	const struct space *space;
-	uint64_t address, end;
-	uint64_t limit;  /* `entry` is right for addresses below this */
-	uint64_t *entry; /* of `address` */
-	bool create;
-};
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Moves to the first table at or after w->address that has entries in use, and
- * to the first of them. False: there is none before the end. */
-static bool walk_find(struct walk *w)
-{
-	unsigned top = top_level(w->space), level = top;
-	uint64_t *table = top_table(w->space);
-
-	while (w->address < w->end) {
-		unsigned index = index_at(w->address, level);
-		unsigned first = table_first(table), end = table_end(table);
-		uint64_t base = w->address & ~(span(level + 1) - 1);
-
-		if (index < first) {
-			index = first;
-			w->address = base + first * span(level);
-		}
-		while (level > 0 && index < end && !(table[index] & PTE_PRESENT)) {
-			index++;
-			w->address = base + index * span(level);
-		}
-		if (index >= end) { /* nothing more here: on, from the top */
-			if (level == top)
-				return false;
-			w->address = base + span(level + 1);
-			level = top;
-			table = top_table(w->space);
-		} else if (level == 0) {
-			w->entry = &table[index];
-			w->limit = least(w->end, base + end * span(0));
-			return w->address < w->end;
-		} else {
-			table = table_of(table[index]);
-			level--;
-		}
-	}
-	return false;
-}
-
-/* The next entry that exists, with walk->address at its page; NULL: the end, or
- * (with create) no memory for a table, when address < end. */
-static inline uint64_t *walk_next(struct walk *w)
-{
-	if (w->address < w->limit)
-		return w->entry;
-	if (w->address >= w->end)
-		return NULL;
-	if (!w->create)
-		return walk_find(w) ? w->entry : NULL;
-	w->entry = entry_at(w->space, w->address, true);
-	if (w->entry)
-		w->limit = least(w->end, (w->address | (span(1) - 1)) + 1);
-	return w->entry;
-}
-
-static inline void walk_step(struct walk *w)
-{
-	w->address += PAGE_SIZE;
-	w->entry++;
-}
-
-/* Goes on at `address`, which lies further on. */
-static inline void walk_jump(struct walk *w, uint64_t address)
-{
-	w->entry += (address - w->address) >> PAGE_SHIFT;
-	w->address = address;
-}
-
-static struct walk walk_range(const struct space *s, uint64_t address, uint64_t pages,
-                              bool create)
-{
-	return (struct walk){s, address, address + (pages << PAGE_SHIFT), 0, NULL, create};
-}
+#include "kernel/space_lease.h"
+#include "kernel/space_walk.h"
+#include "kernel/string.h"
 
 bool space_range_ok(const struct space *s, uint64_t address, uint64_t pages)
 {
@@ -248,23 +39,6 @@ static uint64_t leaf_flags(const struct space *s, uint32_t access)
 	       (access & ACCESS_EXECUTE ? 0 : PTE_NX);
 }
 
-/* Replaces what the entry holds. The caller has taken the new reference. */
-static void entry_set(uint64_t *entry, uint64_t value)
-{
-	uint64_t old = *entry;
-
-	if (value & PTE_WRITE)
-		frames_at(&kmem_frames, frame_of(value))->writers++;
-	if (value)
-		table_note(entry);
-	*entry = value;
-	if (!(old & PTE_PRESENT))
-		return;
-	if (old & PTE_WRITE)
-		frames_at(&kmem_frames, frame_of(old))->writers--;
-	page_drop(frame_of(old));
-}
-
 /* Changes flags only. */
 static void entry_flags(uint64_t *entry, uint64_t value)
 {
@@ -279,7 +53,7 @@ static void entry_flags(uint64_t *entry, uint64_t value)
  * frame may be taken again within the same call. */
 static void replace(struct space *s, uint64_t address, uint64_t *entry)
 {
-	entry_set(entry, 0);
+	entry_set(s, entry, 0);
 	tlb_forget(s, address);
 	tlb_sync(s);
 }
@@ -294,7 +68,7 @@ enum status space_map_frame(struct space *s, uint64_t address, uint32_t number,
 	if (*entry & PTE_PRESENT)
 		return STATUS_EXISTS;
 	frames_hold(&kmem_frames, number);
-	entry_set(entry, ((uint64_t)number << PAGE_SHIFT) | flags | PTE_SHARED |
+	entry_set(s, entry, ((uint64_t)number << PAGE_SHIFT) | flags | PTE_SHARED |
 	                         (flags & PTE_WRITE ? 0 : PTE_SEALED));
 	return STATUS_OK;
 }
@@ -307,66 +81,108 @@ void space_unmap_frame(struct space *s, uint64_t address, uint32_t number)
 		replace(s, address, entry);
 }
 
-enum status space_map(struct space *s, struct memobject *m, uint64_t page,
-                      uint64_t address, uint64_t pages, uint32_t access, bool sealed)
+/* The bits of every entry of the mapping, but for its lease's number. */
+static uint64_t mapping_flags(const struct space *s, const struct space_mapping *what)
 {
-	bool private = access & ACCESS_PRIVATE;
-	bool write = (access & ACCESS_WRITE) && !private;
-	struct walk w = walk_range(s, address, pages, true);
-	uint64_t flags = leaf_flags(s, access);
+	uint64_t flags = leaf_flags(s, what->access);
+
+	if (!(what->access & ACCESS_PRIVATE))
+		return flags | PTE_SHARED | (what->sealed ? PTE_SEALED : 0);
+	return (flags & ~PTE_WRITE) | PTE_COPY |
+	       (what->access & ACCESS_WRITE ? PTE_MAY_WRITE : 0);
+}
+
+static enum status map_pages(struct space *s, const struct space_mapping *what,
+                             uint64_t flags, struct lease_mapping *record)
+{
+	struct walk w = walk_range(s, what->address, what->pages, true);
+	uint32_t page = (uint32_t)what->page;
 	uint64_t *entry;
 
-	if (!space_range_ok(s, address, pages) || !access_ok(s, access) ||
-	    pages > SPACE_CALL_PAGES || page > m->pages || pages > m->pages - page)
-		return STATUS_INVALID;
-	if (write && sealed)
-		return STATUS_DENIED;
-	if (private)
-		flags = (flags & ~PTE_WRITE) | PTE_COPY;
-	else
-		flags |= PTE_SHARED | (sealed ? PTE_SEALED : 0);
 	for (; (entry = walk_next(&w)); walk_step(&w), page++) {
 		uint32_t number;
-		enum status status = memobject_frame(m, (uint32_t)page, write, &number);
+		enum status status = memobject_frame(what->memory, page, flags & PTE_WRITE,
+		                                     &number);
 
 		if (status)
 			return status;
-		if (write && frames_at(&kmem_frames, number)->writers == FRAME_WRITERS_MAX)
+		if ((flags & PTE_WRITE) &&
+		    frames_at(&kmem_frames, number)->writers == FRAME_WRITERS_MAX)
 			return STATUS_NO_SLOT;
 		frames_hold(&kmem_frames, number);
 		if (*entry & PTE_PRESENT)
 			replace(s, w.address, entry);
-		entry_set(entry, ((uint64_t)number << PAGE_SHIFT) | flags);
+		if (record)
+			record->entries++;
+		entry_set(s, entry, ((uint64_t)number << PAGE_SHIFT) | flags);
 	}
 	return w.address < w.end ? STATUS_NO_MEMORY : STATUS_OK;
+}
+
+enum status space_map(struct space *s, const struct space_mapping *what)
+{
+	const struct memobject *m = what->memory;
+	uint64_t flags = mapping_flags(s, what);
+	struct lease_mapping *record = NULL;
+	enum status status;
+
+	if (!space_range_ok(s, what->address, what->pages) || !access_ok(s, what->access) ||
+	    what->pages > SPACE_CALL_PAGES || what->page > m->pages ||
+	    what->pages > m->pages - what->page)
+		return STATUS_INVALID;
+	if ((flags & PTE_WRITE) && what->sealed)
+		return STATUS_DENIED;
+	if (what->lease) {
+		status = leased_begin(s, what->lease, what->address, what->pages, &record);
+		if (status)
+			return status;
+		flags |= (uint64_t)record->number << PTE_LEASE_SHIFT;
+	}
+	status = map_pages(s, what, flags, record);
+	if (record)
+		leased_done(record);
+	return status;
+}
+
+static inline enum status fresh_page(struct space *s, uint64_t *entry, uint64_t flags)
+{
+	uint32_t number;
+
+	if (*entry & PTE_PRESENT)
+		return STATUS_OK;
+	number = page_take(s->ledger);
+	if (number == FRAMES_NONE)
+		return STATUS_NO_MEMORY;
+	entry_set(s, entry, ((uint64_t)number << PAGE_SHIFT) | flags);
+	return STATUS_OK;
 }
 
 enum status space_fresh(struct space *s, uint64_t address, uint64_t pages,
                         uint32_t access)
 {
-	struct walk w = walk_range(s, address, pages, true);
 	uint64_t flags = leaf_flags(s, access);
+	enum status status = STATUS_OK;
+	struct walk w;
 	uint64_t *entry;
 
 	if (!space_range_ok(s, address, pages) || !access_ok(s, access) ||
 	    pages > SPACE_CALL_PAGES)
 		return STATUS_INVALID;
-	for (; (entry = walk_next(&w)); walk_step(&w)) {
-		uint32_t number;
-
-		if (*entry & PTE_PRESENT)
-			continue;
-		number = page_take(s->ledger);
-		if (number == FRAMES_NONE)
-			return STATUS_NO_MEMORY;
-		entry_set(entry, ((uint64_t)number << PAGE_SHIFT) | flags);
+	if (pages == 1) { /* as page faults have it */
+		entry = entry_at(s, address, true);
+		return entry ? fresh_page(s, entry, flags) : STATUS_NO_MEMORY;
 	}
+	w = walk_range(s, address, pages, true);
+	for (; !status && (entry = walk_next(&w)); walk_step(&w))
+		status = fresh_page(s, entry, flags);
+	if (status)
+		return status;
 	return w.address < w.end ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
-enum status space_unmap(struct space *s, uint64_t address, uint64_t pages)
+enum status space_unmap(struct space *s, uint64_t address, uint64_t pages, uint64_t *next)
 {
-	struct walk w = walk_range(s, address, pages, false);
+	struct walk w = walk_some(s, address, pages);
 	uint64_t *entry;
 
 	if (!space_range_ok(s, address, pages))
@@ -376,10 +192,11 @@ enum status space_unmap(struct space *s, uint64_t address, uint64_t pages)
 	for (; (entry = walk_next(&w)); walk_step(&w)) {
 		if (!(*entry & PTE_PRESENT))
 			continue;
-		entry_set(entry, 0);
+		entry_set(s, entry, 0);
 		tlb_forget(s, w.address);
 	}
 	tlb_sync(s);
+	*next = walk_rest(&w);
 	return STATUS_OK;
 }
 
@@ -393,19 +210,21 @@ static bool may_write(uint32_t number)
 
 static uint64_t protected_entry(const struct space *s, uint64_t old, uint32_t access)
 {
-	uint64_t keep = PTE_ADDRESS | PTE_COPY | PTE_SHARED | PTE_SEALED |
+	uint64_t keep = PTE_ADDRESS | PTE_COPY | PTE_SHARED | PTE_SEALED | PTE_LEASE |
 	                PTE_ACCESSED | PTE_DIRTY;
 	uint64_t value = (old & keep) | leaf_flags(s, access);
 
+	if ((old & PTE_COPY) && (access & ACCESS_WRITE))
+		value |= PTE_MAY_WRITE;
 	if (!(old & PTE_WRITE) && !may_write(frame_of(old)))
 		value &= ~PTE_WRITE;
 	return value & (PTE_COPY | PTE_SEALED) ? value & ~PTE_WRITE : value;
 }
 
 enum status space_protect(struct space *s, uint64_t address, uint64_t pages,
-                                 uint32_t access)
+                          uint32_t access, uint64_t *next)
 {
-	struct walk w = walk_range(s, address, pages, false);
+	struct walk w = walk_some(s, address, pages);
 	uint64_t *entry;
 
 	if (!space_range_ok(s, address, pages) || !access_ok(s, access))
@@ -417,39 +236,71 @@ enum status space_protect(struct space *s, uint64_t address, uint64_t pages,
 		tlb_forget(s, w.address);
 	}
 	tlb_sync(s);
+	*next = walk_rest(&w);
 	return STATUS_OK;
+}
+
+/* One share: where from, which range, and the records made for what the source
+ * shows through leases. */
+struct sharing {
+	struct space *from;
+	uint64_t address, pages;
+	struct lease_mapping *records[SPACE_LEASED_MAX + 1]; /* if from->leased */
+};
+
+/* The record here for an entry that has one in the source. */
+static enum status share_lease(struct space *s, struct sharing *sharing, unsigned number,
+                               struct lease_mapping **record)
+{
+	enum status status = STATUS_OK;
+
+	if (!sharing->records[number])
+		status = leased_copy(s, sharing->from->leased[number], sharing->address,
+		                     sharing->pages, &sharing->records[number]);
+	*record = sharing->records[number];
+	return status;
 }
 
 /* Shows one page of the source here as well. */
-static enum status share_entry(struct space *s, struct space *from, uint64_t *source,
+static enum status share_entry(struct space *s, struct sharing *sharing, uint64_t *source,
                                uint64_t address, uint64_t *entry)
 {
 	uint32_t number = frame_of(*source);
+	struct lease_mapping *record = NULL;
+	uint64_t value;
 
-	if (!(*source & PTE_SHARED) && !(*source & PTE_COPY)) {
-		entry_flags(source, (*source & ~PTE_WRITE) | PTE_COPY);
-		tlb_forget(from, address);
+	if (leased_number(*source)) {
+		enum status status = share_lease(s, sharing, leased_number(*source), &record);
+
+		if (status)
+			return status;
 	}
 	if (frames_at(&kmem_frames, number)->writers == FRAME_WRITERS_MAX)
 		return STATUS_NO_SLOT;
+	if (!(*source & PTE_SHARED) && !(*source & PTE_COPY)) {
+		value = (*source & ~PTE_WRITE) | PTE_COPY;
+		entry_flags(source, value | (*source & PTE_WRITE ? PTE_MAY_WRITE : 0));
+		tlb_forget(sharing->from, address);
+	}
 	frames_hold(&kmem_frames, number);
 	if (*entry & PTE_PRESENT)
 		replace(s, address, entry);
-	entry_set(entry, *source);
+	value = *source & ~PTE_LEASE;
+	if (record) {
+		value |= (uint64_t)record->number << PTE_LEASE_SHIFT;
+		record->entries++;
+	}
+	entry_set(s, entry, value);
 	return STATUS_OK;
 }
 
-enum status space_share(struct space *s, struct space *from, uint64_t address,
-                               uint64_t pages)
+static enum status share_pages(struct space *s, struct sharing *sharing, uint64_t *next)
 {
-	struct walk source = walk_range(from, address, pages, false);
-	struct walk here = walk_range(s, address, pages, true);
+	struct walk source = walk_some(sharing->from, sharing->address, sharing->pages);
+	struct walk here = walk_range(s, sharing->address, sharing->pages, true);
 	enum status status = STATUS_OK;
 	uint64_t *entry;
 
-	if (!space_range_ok(s, address, pages) || s == from ||
-	    space_is_region(s) || space_is_region(from))
-		return STATUS_INVALID;
 	for (; !status && (entry = walk_next(&source)); walk_step(&source)) {
 		if (!(*entry & PTE_PRESENT))
 			continue;
@@ -457,9 +308,31 @@ enum status space_share(struct space *s, struct space *from, uint64_t address,
 		if (!walk_next(&here))
 			status = STATUS_NO_MEMORY;
 		else
-			status = share_entry(s, from, entry, source.address, here.entry);
+			status = share_entry(s, sharing, entry, source.address, here.entry);
 	}
+	*next = walk_rest(&source);
+	return status;
+}
+
+enum status space_share(struct space *s, struct space *from, uint64_t address,
+                        uint64_t pages, uint64_t *next)
+{
+	struct sharing sharing;
+	enum status status;
+
+	if (!space_range_ok(s, address, pages) || s == from ||
+	    space_is_region(s) || space_is_region(from))
+		return STATUS_INVALID;
+	sharing.from = from;
+	sharing.address = address;
+	sharing.pages = pages;
+	if (from->leased)
+		memset(sharing.records, 0, sizeof(sharing.records));
+	status = share_pages(s, &sharing, next);
 	tlb_sync(from);
+	for (unsigned i = 1; from->leased && i <= SPACE_LEASED_MAX; i++)
+		if (sharing.records[i])
+			leased_done(sharing.records[i]);
 	return status;
 }
 
@@ -476,21 +349,23 @@ enum status space_resolve(struct space *s, uint64_t address)
 		return STATUS_NOT_FOUND;
 	if (*entry & PTE_WRITE)
 		return STATUS_OK;
-	if (!(*entry & PTE_COPY))
+	if (!(*entry & PTE_COPY) || !(*entry & PTE_MAY_WRITE))
 		return STATUS_DENIED;
 	if (space_is_region(s) && !(*entry & PTE_NX))
 		return STATUS_DENIED; /* a module's page is never writable and executable */
 	old = frame_of(*entry);
-	if (frames_at(&kmem_frames, old)->refs == 1) {
+	/* A leased page is copied even if nobody else has it: its owner pays for it. */
+	if (frames_at(&kmem_frames, old)->refs == 1 && !leased_number(*entry)) {
 		frames_at(&kmem_frames, old)->split = false;
-		entry_flags(entry, (*entry & ~PTE_COPY) | PTE_WRITE);
+		entry_flags(entry, (*entry & ~(PTE_COPY | PTE_MAY_WRITE)) | PTE_WRITE);
 	} else {
 		new = page_take_dirty(s->ledger);
 		if (new == FRAMES_NONE)
 			return STATUS_NO_MEMORY;
 		page_copy(frame_to_virt(new), frame_to_virt(old));
-		entry_set(entry, ((uint64_t)new << PAGE_SHIFT) | PTE_WRITE |
-		                         (*entry & ~(PTE_ADDRESS | PTE_COPY)));
+		entry_set(s, entry, ((uint64_t)new << PAGE_SHIFT) | PTE_WRITE |
+		                            (*entry & ~(PTE_ADDRESS | PTE_COPY |
+		                                        PTE_MAY_WRITE | PTE_LEASE)));
 	}
 	tlb_forget(s, address);
 	tlb_sync(s);
@@ -504,17 +379,38 @@ const struct space *space_holding(const struct space *s, uint64_t address)
 	return address < USER_END ? s : NULL;
 }
 
-void *space_reach(const struct space *s, uint64_t address, bool write)
+/* The entry of a page that the space's own code can reach, or NULL. */
+static uint64_t *reachable(const struct space *s, uint64_t address)
 {
 	uint64_t *entry;
 
 	if (!space_range_ok(s, page_down(address), 1))
 		return NULL;
 	entry = entry_at(s, address, false);
-	if (!entry || !(*entry & PTE_PRESENT) || (write && !(*entry & PTE_WRITE)) ||
+	if (!entry || !(*entry & PTE_PRESENT) ||
 	    (!space_is_region(s) && !(*entry & PTE_USER)))
 		return NULL;
+	return entry;
+}
+
+void *space_reach(const struct space *s, uint64_t address, bool write)
+{
+	const uint64_t *entry = reachable(s, address);
+
+	if (!entry || (write && !(*entry & PTE_WRITE)))
+		return NULL;
 	return (char *)frame_to_virt(frame_of(*entry)) + address % PAGE_SIZE;
+}
+
+const uint32_t *space_word(const struct space *s, uint64_t address, bool *shared)
+{
+	const uint64_t *entry = reachable(s, address);
+
+	if (!entry)
+		return NULL;
+	*shared = *entry & PTE_SHARED;
+	return (const uint32_t *)frame_to_virt(frame_of(*entry)) +
+	       address % PAGE_SIZE / sizeof(uint32_t);
 }
 
 struct space *space_create_region(struct ledger *ledger)
@@ -573,7 +469,7 @@ struct space *space_create(struct ledger *ledger, struct space *module)
 }
 
 /* Drops all that a level-`level` table holds, and leaves it empty. */
-static void free_entries(uint64_t *table, unsigned level)
+static void free_entries(struct space *s, uint64_t *table, unsigned level)
 {
 	unsigned end = table_end(table);
 
@@ -583,11 +479,11 @@ static void free_entries(uint64_t *table, unsigned level)
 		if (!(entry & PTE_PRESENT))
 			continue;
 		if (level == 0) {
-			entry_set(&table[i], 0);
+			entry_set(s, &table[i], 0);
 			continue;
 		}
 		table[i] = 0;
-		free_entries(table_of(entry), level - 1);
+		free_entries(s, table_of(entry), level - 1);
 		page_drop_clean(frame_of(entry));
 	}
 }
@@ -614,14 +510,17 @@ void space_destroy(struct object *o)
 
 	tlb_leave(s);
 	if (s->region) {
-		free_entries(s->region, 2);
+		free_entries(s, s->region, 2);
 		page_drop_clean(virt_to_frame(s->region));
 	} else if (s->top[0]) {
-		free_entries(s->top[0], 3);
+		free_entries(s, s->top[0], 3);
 		free_tops(s);
 	}
 	if (s->module)
 		object_drop(&s->module->object);
+	space_unreserve_all(s);
+	if (s->leased)
+		block_free(s->leased, SPACE_LEASED_BYTES, s->ledger);
 	block_free(s, sizeof(*s), s->ledger);
 }
 
@@ -636,4 +535,12 @@ uint32_t space_access(const struct space *s, uint64_t address, bool *mapped)
 	       (*entry & PTE_WRITE ? ACCESS_WRITE : 0) |
 	       (*entry & PTE_NX ? 0 : ACCESS_EXECUTE) |
 	       (*entry & PTE_COPY ? ACCESS_PRIVATE : 0);
+}
+
+uint32_t space_frame(const struct space *s, uint64_t address)
+{
+	const uint64_t *entry = entry_at(s, address, false);
+
+	KASSERT(entry && (*entry & PTE_PRESENT));
+	return frame_of(*entry);
 }

@@ -10,6 +10,9 @@
  *     SHARED   an object's page: writes are for all to see
  *     COPY     private, and others may hold the frame: copy before writing
  *     SEALED   came through a read-only facet: never writable
+ *     MAY_WRITE  of a COPY page: writing to it is allowed, once it is copied
+ *     LEASE    the number of the mapping's record, if it came through a lease
+ *              (space_lease.h)
  * Tables are charged to the space's ledger and freed with the space. */
 #pragma once
 
@@ -18,8 +21,20 @@
 #include "kernel/memobject.h"
 #include "kernel/object.h"
 
-/* The most pages that one call finds frames for: it holds the kernel lock. */
-enum { SPACE_CALL_PAGES = 65536 };
+enum {
+	SPACE_CALL_PAGES = 65536, /* the most that one call deals with: it holds the lock */
+	SPACE_LEASED_MAX = 63,    /* mappings through leases in one space, at a time */
+	SPACE_RESERVED_MAX = 256,
+	SPACE_LEASED_BYTES = (SPACE_LEASED_MAX + 1) * sizeof(struct lease_mapping *),
+};
+
+/* Where reserve finds ranges: apart from where programs are linked to and have
+ * their stacks. */
+#define SPACE_RESERVE_LOW 0x0000010000000000
+#define SPACE_RESERVE_HIGH 0x00007fff00000000
+
+struct lease_mapping;
+struct space_reservation;
 
 struct space {
 	struct object object;
@@ -28,6 +43,9 @@ struct space {
 	uint64_t *region;        /* module region: its third-level table */
 	uint64_t *top[MAX_CPUS]; /* process space */
 	bool stale;              /* some CPU may still have a translation forgotten */
+	uint16_t reserved_count;
+	struct space_reservation *reserved; /* by address */
+	struct lease_mapping **leased; /* by number; NULL: there never were any */
 };
 
 extern const struct object_type space_type;
@@ -40,6 +58,12 @@ static inline bool space_is_region(const struct space *s)
 	return s->region != NULL;
 }
 
+/* What CR3 is loaded with for it. */
+static inline uint64_t space_top(const struct space *s, unsigned cpu)
+{
+	return (uint64_t)s->top[cpu] - PHYSMAP_BASE;
+}
+
 /* Maps one frame, taking a reference. `flags`: PTE_* bits. For the exokernel's
  * own pages in a space (rings, CapSets). */
 enum status space_map_frame(struct space *s, uint64_t address, uint32_t number,
@@ -48,16 +72,26 @@ enum status space_map_frame(struct space *s, uint64_t address, uint32_t number,
 /* Undoes it, if that frame is still what is mapped there. */
 void space_unmap_frame(struct space *s, uint64_t address, uint32_t number);
 
-enum status space_map(struct space *s, struct memobject *m, uint64_t page,
-                      uint64_t address, uint64_t pages, uint32_t access,
-                      bool sealed) MUST_CHECK;
+/* What to map: `pages` pages of `memory` from `page` on. */
+struct space_mapping {
+	struct memobject *memory;
+	uint64_t page, address, pages;
+	uint32_t access;
+	bool sealed;          /* never writable */
+	struct object *lease; /* what it came through, or NULL */
+};
+enum status space_map(struct space *s, const struct space_mapping *what) MUST_CHECK;
 enum status space_fresh(struct space *s, uint64_t address, uint64_t pages,
                         uint32_t access) MUST_CHECK;
-enum status space_unmap(struct space *s, uint64_t address, uint64_t pages) MUST_CHECK;
+
+/* These deal with about SPACE_CALL_PAGES page-table entries; *next is where to go
+ * on, or 0. */
+enum status space_unmap(struct space *s, uint64_t address, uint64_t pages,
+                        uint64_t *next) MUST_CHECK;
 enum status space_protect(struct space *s, uint64_t address, uint64_t pages,
-                          uint32_t access) MUST_CHECK;
+                          uint32_t access, uint64_t *next) MUST_CHECK;
 enum status space_share(struct space *s, struct space *from, uint64_t address,
-                        uint64_t pages) MUST_CHECK;
+                        uint64_t pages, uint64_t *next) MUST_CHECK;
 enum status space_resolve(struct space *s, uint64_t address) MUST_CHECK;
 
 /* Whole pages, all in the half that the space has. */
@@ -67,12 +101,25 @@ bool space_range_ok(const struct space *s, uint64_t address, uint64_t pages);
  * it; 0 and *mapped false where nothing is mapped. */
 uint32_t space_access(const struct space *s, uint64_t address, bool *mapped);
 
+/* space_reserve.c: ranges set aside, as abi/space.capnp says. */
+enum status space_reserve(struct space *s, uint64_t pages, uint64_t *address) MUST_CHECK;
+enum status space_unreserve(struct space *s, uint64_t address) MUST_CHECK;
+enum status space_commit(struct space *s, uint64_t address, uint64_t pages,
+                         uint32_t access) MUST_CHECK;
+void space_unreserve_all(struct space *s);
+
+/* The frame that is mapped there; something must be. */
+uint32_t space_frame(const struct space *s, uint64_t address);
+
 /* The type's destructor. */
 void space_destroy(struct object *o);
 
 /* The kernel's pointer to a byte of the space, if its page is mapped with what
  * is needed; at least up to the page's end. NULL: it is not. */
 void *space_reach(const struct space *s, uint64_t address, bool write);
+
+/* The same for reading a u32 (aligned); *shared: others may see its page too. */
+const uint32_t *space_word(const struct space *s, uint64_t address, bool *shared);
 
 /* Where a thread of `s` finds `address`: in the region or in the lower half. */
 const struct space *space_holding(const struct space *s, uint64_t address);

@@ -7,10 +7,12 @@
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/endpoint.h"
 #include "kernel/libos.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/trace.h"
 
 enum { FPU_MXCSR = 24, MXCSR_INITIAL = 0x1f80 };
 
@@ -35,13 +37,16 @@ static bool module_start_ok(const struct thread_start *s)
 	       in_region(s->ring) && s->ring % PAGE_SIZE == 0;
 }
 
+/* Where no capability stands. */
+static const struct capslot nothing;
+
 static enum status add_ring(struct thread *t, unsigned kind, struct space *space,
                             uint64_t address)
 {
 	struct thread_ring *r = &t->rings[kind];
 	uint64_t flags = PTE_PRESENT | PTE_WRITE | PTE_NX |
 	                 (space_is_region(space) ? 0 : PTE_USER);
-	void *page = page_alloc(t->process->libos->domain->ledger);
+	void *page = page_alloc(t->process->thread_ledger);
 	enum status status;
 
 	if (!page)
@@ -51,8 +56,21 @@ static enum status add_ring(struct thread *t, unsigned kind, struct space *space
 		page_free(page);
 		return status;
 	}
-	*r = (struct thread_ring){.page = page, .address = address};
+	*r = (struct thread_ring){
+		.page = page,
+		.address = address,
+		.domain = thread_domain(t, kind),
+		.found = &nothing,
+	};
 	return STATUS_OK;
+}
+
+static void free_ring_place(struct process *p, uint64_t address)
+{
+	uint32_t index = (uint32_t)((address - PROGRAM_RINGS) / PAGE_SIZE);
+
+	if (index < p->ring_hint)
+		p->ring_hint = index;
 }
 
 static void remove_ring(struct thread *t, unsigned kind)
@@ -65,48 +83,43 @@ static void remove_ring(struct thread *t, unsigned kind)
 	space_unmap_frame(kind == RING_MODULE ? space->module : space, r->address,
 	                  virt_to_frame(r->page));
 	page_free(r->page);
+	if (kind == RING_PROGRAM)
+		free_ring_place(t->process, r->address);
 	*r = (struct thread_ring){0};
 }
 
-/* A native program finds its CapSet and its rings at the top of its half. */
-static enum status show_capset(struct process *p)
+static uint64_t ring_place(uint32_t index)
 {
-	return space_map_frame(p->space, PROGRAM_CAPSET, virt_to_frame(p->domain->capset),
-	                       PTE_PRESENT | PTE_USER | PTE_NX);
+	return PROGRAM_RINGS + (uint64_t)index * PAGE_SIZE;
 }
 
-/* A program under a module has no domain until it asks for a ring. */
-static enum status need_program_domain(struct process *p)
+/* The lowest place where nothing is mapped: rings stand close together, and a
+ * place is used again when its thread has ended. */
+static uint32_t find_ring_place(struct process *p)
 {
-	enum status status;
+	bool mapped = true;
 
-	if (p->domain)
-		return STATUS_OK;
-	p->domain = domain_create(p->libos->domain->ledger, PROGRAM_DOMAIN_BYTES);
-	if (!p->domain)
-		return STATUS_NO_MEMORY;
-	status = show_capset(p);
-	if (status) {
-		domain_drop(p->domain);
-		p->domain = NULL;
+	while (p->ring_hint < PROGRAM_RINGS_MAX) {
+		(void)space_access(p->space, ring_place(p->ring_hint), &mapped);
+		if (!mapped)
+			break;
+		p->ring_hint++;
 	}
-	return status;
+	return p->ring_hint;
 }
 
 enum status thread_add_program_ring(struct thread *t)
 {
 	struct process *p = t->process;
-	enum status status = need_program_domain(p);
+	enum status status = process_need_domain(p);
+	uint32_t place;
 
 	if (status)
 		return status;
-	if (p->program_rings == PROGRAM_RINGS_MAX)
+	place = find_ring_place(p);
+	if (place == PROGRAM_RINGS_MAX)
 		return STATUS_NO_SLOT;
-	status = add_ring(t, RING_PROGRAM, p->space,
-	                  PROGRAM_RINGS + (uint64_t)p->program_rings * PAGE_SIZE);
-	if (!status)
-		p->program_rings++;
-	return status;
+	return add_ring(t, RING_PROGRAM, p->space, ring_place(place));
 }
 
 static void set_start(struct thread *t, const struct thread_start *s)
@@ -121,6 +134,7 @@ static void set_start(struct thread *t, const struct thread_start *s)
 		.ss = module ? SEL_MODULE_DATA : SEL_USER_DATA,
 		.rflags = RFLAGS_FIXED | RFLAGS_IF | (module ? RFLAGS_AC : 0),
 		.module_stack = module ? s->module_stack : 0,
+		.fs_base = s->fs_base,
 		.full = 1,
 	};
 	if (!module) {
@@ -143,16 +157,37 @@ static void reset_fpu(struct thread *t)
 	*(uint32_t *)(t->fpu + FPU_MXCSR) = MXCSR_INITIAL;
 }
 
+/* What stands in FS or GS is loaded by the exokernel: no other address would be
+ * canonical for sure. */
+static bool base_ok(const struct process *p, uint64_t base)
+{
+	return base < USER_END || (p->space->module && in_region(base));
+}
+
 static bool start_ok(const struct process *p, const struct thread_start *s)
 {
+	if (!base_ok(p, s->fs_base))
+		return false;
 	return p->space->module ? module_start_ok(s) :
 	                          s->entry < USER_END && s->stack <= USER_END;
+}
+
+struct thread_start thread_read_start(struct thread_start_reader r)
+{
+	return (struct thread_start){
+		.entry = thread_start_get_entry(r),
+		.stack = thread_start_get_stack(r),
+		.argument = thread_start_get_argument(r),
+		.module_stack = thread_start_get_module_stack(r),
+		.ring = thread_start_get_ring(r),
+		.fs_base = thread_start_get_fs_base(r),
+	};
 }
 
 enum status thread_create(struct process *p, const struct thread_start *start,
                           struct thread **out)
 {
-	struct ledger *ledger = p->libos->domain->ledger;
+	struct ledger *ledger = p->thread_ledger;
 	enum status status;
 	struct thread *t;
 
@@ -169,37 +204,29 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 		page_free(t);
 		return status;
 	}
+	for (unsigned i = 0; i < PENDING_OWN; i++)
+		t->own[i] = (struct pending){.thread = t, .place = (uint8_t)i};
+	for (unsigned i = 0; i < RING_SERVED; i++)
+		t->served[i].token = i;
 	object_init(&t->object, &thread_type);
+	sched_thread_init(t);
 	set_start(t, start);
 	reset_fpu(t);
 	object_hold(&p->object);
 	t->next_in_process = p->threads;
 	p->threads = t;
 	p->thread_count++;
+	t->number = ++p->threads_made;
 	*out = t;
 	return STATUS_OK;
 }
 
-void thread_become(struct thread *t, const struct thread_start *start)
-{
-	pending_cancel_all(t);
-	this_cpu->registers = NULL;
-	set_start(t, start);
-	reset_fpu(t);
-}
-
-enum status thread_add_module_ring(struct thread *t, struct space *region, uint64_t address)
-{
-	return add_ring(t, RING_MODULE, region, address);
-}
-
-void thread_remove_program_ring(struct thread *t)
-{
-	remove_ring(t, RING_PROGRAM);
-}
-
 static void make_ready(struct thread *t)
 {
+	if (t->suspended) {
+		t->state = THREAD_SUSPENDED;
+		return;
+	}
 	t->state = THREAD_READY;
 	sched_enqueue(t);
 }
@@ -208,7 +235,10 @@ void thread_wake(struct thread *t, enum status status)
 {
 	KASSERT(t->state == THREAD_WAITING);
 	timeout_cancel(&t->wait_timeout);
+	sched_recall(t);
 	t->regs.rax = status;
+	t->regs.rdx = t->rings[t->wait_ring].address;
+	trace_woken(t, status);
 	make_ready(t);
 }
 
@@ -217,11 +247,14 @@ void thread_end(struct thread *t)
 	struct process *p = t->process;
 	bool started = t->state != THREAD_NEW;
 
-	if (t->state == THREAD_READY)
-		sched_dequeue(t);
+	sched_dequeue(t);
 	timeout_cancel(&t->wait_timeout);
 	t->state = THREAD_ENDED;
+	if (started)
+		trace_end(t);
+	endpoint_thread_end(t);
 	pending_cancel_all(t);
+	sched_thread_end(t);
 	if (this_cpu->registers == t)
 		this_cpu->registers = NULL;
 	remove_ring(t, RING_PROGRAM);
@@ -256,7 +289,74 @@ enum status thread_start(struct thread *t)
 	if (t->state != THREAD_NEW)
 		return t->state == THREAD_ENDED ? STATUS_GONE : STATUS_BUSY;
 	object_hold(&t->object); /* from now on it needs nobody to hold it */
+	process_started(t->process);
+	trace_start(t);
 	make_ready(t);
+	return STATUS_OK;
+}
+
+/* The caller's own registers are in the CPU; nobody else's that does not run. */
+static enum status set_tls(struct thread *t, uint64_t fs_base, uint64_t gs_base)
+{
+	if (t->state == THREAD_ENDED)
+		return STATUS_GONE;
+	if (t->state == THREAD_RUNNING && t != this_cpu->current)
+		return STATUS_BUSY;
+	if (!base_ok(t->process, fs_base) || !base_ok(t->process, gs_base))
+		return STATUS_INVALID;
+	t->regs.fs_base = fs_base;
+	t->regs.gs_base = gs_base;
+	if (this_cpu->registers == t) {
+		wrfsbase(fs_base);
+		wrgsbase(gs_base);
+	}
+	return STATUS_OK;
+}
+
+static enum status suspend(struct thread *t)
+{
+	if (t->state == THREAD_ENDED)
+		return STATUS_GONE;
+	t->suspended = true;
+	if (t->state == THREAD_READY) {
+		sched_dequeue(t);
+		t->state = THREAD_SUSPENDED;
+	} else if (t->state == THREAD_RUNNING) {
+		sched_kick(t);
+	}
+	return STATUS_OK;
+}
+
+static enum status resume(struct thread *t)
+{
+	if (t->state == THREAD_ENDED)
+		return STATUS_GONE;
+	t->suspended = false;
+	if (t->state == THREAD_SUSPENDED)
+		make_ready(t);
+	return STATUS_OK;
+}
+
+static uint32_t state_code(const struct thread *t)
+{
+	static const uint32_t codes[] = {
+		[THREAD_NEW] = THREAD_STATE_FRESH,
+		[THREAD_READY] = THREAD_STATE_READY,
+		[THREAD_RUNNING] = THREAD_STATE_RUNNING,
+		[THREAD_WAITING] = THREAD_STATE_WAITING,
+		[THREAD_SUSPENDED] = THREAD_STATE_SUSPENDED,
+		[THREAD_ENDED] = THREAD_STATE_ENDED,
+	};
+
+	return codes[t->state];
+}
+
+static enum status answer_info(const struct thread *t, struct call *call)
+{
+	struct thread_info_results_builder results = thread_info_results_build(&call->results);
+
+	thread_info_results_set_state(results, state_code(t));
+	thread_info_results_set_suspended(results, t->suspended);
 	return STATUS_OK;
 }
 
@@ -278,6 +378,7 @@ static enum status thread_call(struct object *o, struct call *call)
 {
 	struct thread *t = thread_of(o);
 	struct thread_kill_params_reader kill = {call->params};
+	struct thread_set_tls_params_reader tls = {call->params};
 
 	switch (call->method) {
 	case THREAD_START:
@@ -287,21 +388,77 @@ static enum status thread_call(struct object *o, struct call *call)
 	case THREAD_KILL:
 		thread_kill(t, thread_kill_params_get_code(kill), END_REASON_KILLED);
 		return STATUS_OK;
+	case THREAD_SET_TLS:
+		return set_tls(t, thread_set_tls_params_get_fs_base(tls),
+		               thread_set_tls_params_get_gs_base(tls));
+	case THREAD_SUSPEND:
+		return suspend(t);
+	case THREAD_RESUME:
+		return resume(t);
+	case THREAD_INFO:
+		return answer_info(t, call);
 	default:
 		return STATUS_NO_METHOD;
 	}
 }
 
+static enum status control_call(struct object *o, struct call *call)
+{
+	struct thread_control_set_tls_params_reader tls = {call->params};
+	struct thread *t = call->thread;
+
+	(void)o;
+	switch (call->method) {
+	case THREAD_CONTROL_SET_TLS:
+		return set_tls(t, thread_control_set_tls_params_get_fs_base(tls),
+		               thread_control_set_tls_params_get_gs_base(tls));
+	case THREAD_CONTROL_INFO:
+		return answer_info(t, call);
+	case THREAD_CONTROL_THREAD:
+		/* Under a module it may be the module that it would be stopped in. */
+		if (t->process->space->module && call->ring == RING_PROGRAM)
+			return call_refuse(call, STATUS_DENIED, "the thread is its libOS's");
+		object_hold(&t->object);
+		thread_control_thread_results_set_thread(
+			thread_control_thread_results_build(&call->results),
+			call_answer_cap(call, &t->object));
+		return STATUS_OK;
+	default:
+		return STATUS_NO_METHOD;
+	}
+}
+
+static void control_destroy(struct object *o)
+{
+	(void)o;
+	panic("ThreadControl lost its last reference");
+}
+
+const struct object_type thread_control_type = {
+	.name = "thread control",
+	.interface = THREAD_CONTROL_ID,
+	.call = control_call,
+	.destroy = control_destroy,
+};
+
+struct object *thread_control_object(void)
+{
+	static struct object object = {.type = &thread_control_type, .refs = 1};
+
+	object_hold(&object);
+	return &object;
+}
+
 /* Threads that nobody can start any more. Ending one may end its process, its
  * libOS, and what that held: not from within the drop that made it one. */
-static struct thread *orphans;
+struct thread *thread_orphans;
 
-void thread_reap(void)
+void thread_reap_orphans(void)
 {
-	while (orphans) {
-		struct thread *t = orphans;
+	while (thread_orphans) {
+		struct thread *t = thread_orphans;
 
-		orphans = t->next;
+		thread_orphans = t->next;
 		t->next = NULL;
 		if (t->state == THREAD_NEW) /* its process may have been killed since */
 			thread_end(t);
@@ -317,10 +474,13 @@ static void thread_destroy(struct object *o)
 		page_free(t);
 		return;
 	}
-	t->next = orphans;
-	orphans = t;
+	t->next = thread_orphans;
+	thread_orphans = t;
 }
 
 const struct object_type thread_type = {
-	"thread", THREAD_ID, thread_call, thread_destroy,
+	.name = "thread",
+	.interface = THREAD_ID,
+	.call = thread_call,
+	.destroy = thread_destroy,
 };

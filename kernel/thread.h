@@ -6,16 +6,17 @@
 #include "abi/ring.h"
 #include "kernel/arch/x86_64/regs.h"
 #include "kernel/object.h"
-#include "kernel/timeout.h"
+#include "kernel/pending.h"
+#include "kernel/schedctx.h"
 
 struct process;
-struct pending;
 
 enum thread_state {
 	THREAD_NEW,     /* not started */
-	THREAD_READY,   /* on a run queue */
+	THREAD_READY,   /* on a run queue, or waits for processor time */
 	THREAD_RUNNING, /* some CPU's current */
 	THREAD_WAITING, /* in cap_enter */
+	THREAD_SUSPENDED, /* would be ready */
 	THREAD_ENDED,
 };
 
@@ -26,8 +27,20 @@ enum thread_ring_kind { RING_PROGRAM, RING_MODULE, RING_KINDS };
 struct thread_ring {
 	struct ring *page;  /* NULL: there is none */
 	uint64_t address;   /* where the thread sees it */
+	struct domain *domain; /* by whose authority it asks */
+	const struct capslot *found; /* where `found_id` stands in its table */
+	uint32_t found_id;           /* looked up last; 0: none yet */
 	uint32_t sq_head;   /* ours; what stands in the page is for the reader */
 	uint32_t cq_tail;
+	uint32_t pending;   /* entries consumed and not answered */
+	uint8_t answered_at[RING_SQ_ENTRIES]; /* where in cq the entry's completion went */
+};
+
+/* A call that a thread has received and not yet answered. */
+#define SERVED_GONE ((struct pending *)1)
+struct served {
+	struct pending *call; /* NULL: none; SERVED_GONE: its caller is gone */
+	uint64_t token;       /* of its latest call; modulo RING_SERVED, the slot's number */
 };
 
 struct thread {
@@ -35,31 +48,61 @@ struct thread {
 	struct object object;
 	struct process *process; /* NULL once ended */
 	struct thread *next_in_process;
+	uint32_t number; /* in its process, from 1: for people */
 	struct ledger *ledger;
 
 	enum thread_state state;
 	uint8_t cpu;       /* where it runs or ran last */
-	bool dying;        /* ends before it runs again */
-	bool interrupted;  /* Thread.interrupt is to be delivered */
+	union {
+		struct {
+			bool dying;       /* ends before it runs again */
+			bool interrupted; /* Thread.interrupt is to be delivered */
+			bool suspended;   /* is not to run; any state but ENDED */
+			uint8_t boost;    /* the highest priority of those who wait for it */
+		};
+		uint32_t attention;       /* 0: none of these; for the fast paths */
+	};
 	int32_t end_code;
 	uint32_t end_reason;
 
-	struct thread *next, *prev; /* run queue */
+	struct thread *next; /* to be reaped */
+	struct runqueue_node node;
+	struct sched_context *context; /* what it runs on; NULL: it cannot run */
+	struct sched_context *own_context; /* bound to it; NULL: it is passive */
+	struct thread *lender;   /* whose context it has; that one waits */
+	struct thread *borrower; /* who has what it had, */
+	struct pending *lent_for; /* for which call of its own */
+	struct endpoint *serves; /* whose calls it received last, and nobody since */
+	struct sched_context first; /* its own until another is bound */
+
 	struct thread_ring rings[RING_KINDS];
 
 	unsigned wait_ring;   /* WAITING: which ring, and for how many completions */
 	uint32_t wait_count;
 	struct timeout wait_timeout;
-	struct pending *pending; /* its calls that are still to be answered */
+	struct pending *pending; /* its entries that are still to be answered */
+	struct pending *direct;  /* WAITING: its only one, own[0], whose completion will
+	                            end the wait, and which nothing else will; or NULL */
+	uint8_t own_used;        /* bit i: own[i] is */
+	uint16_t slots_used;     /* bit i: served[i] is kept for a receive or a call */
+	uint16_t slots_program;  /* bit i: of the program's ring, not of the module's */
+	struct served served[RING_SERVED];
+	struct pending own[PENDING_OWN];
 
 	uint8_t fpu[] __attribute__((aligned(64)));
 };
 
-extern const struct object_type thread_type;
+extern const struct object_type thread_type, thread_control_type;
 
 struct thread_start {
-	uint64_t entry, stack, argument, module_stack, ring;
+	uint64_t entry, stack, argument, module_stack, ring, fs_base;
 };
+
+struct thread_start_reader;
+struct thread_start thread_read_start(struct thread_start_reader reader);
+
+/* The capability to "the thread that calls". */
+struct object *thread_control_object(void);
 
 /* A thread in `p`, THREAD_NEW, with one reference, the caller's. If that goes
  * before it was started, it ends. The start's addresses are checked: INVALID. */
@@ -70,7 +113,13 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 enum status thread_start(struct thread *t) MUST_CHECK;
 
 /* Ends threads that were let go without having been started. At every exit. */
-void thread_reap(void);
+extern struct thread *thread_orphans;
+void thread_reap_orphans(void);
+static inline void thread_reap(void)
+{
+	if (thread_orphans)
+		thread_reap_orphans();
+}
 
 /* Ends it wherever it is. If it is another CPU's current, that CPU does it at
  * its next entry. */
@@ -86,10 +135,3 @@ struct domain *thread_domain(const struct thread *t, unsigned ring);
 
 /* Gives a program's thread its ring. */
 enum status thread_add_program_ring(struct thread *t) MUST_CHECK;
-void thread_remove_program_ring(struct thread *t);
-
-/* For Libos.become: a ring in a module region; a new beginning. */
-struct space;
-enum status thread_add_module_ring(struct thread *t, struct space *region,
-                                   uint64_t address) MUST_CHECK;
-void thread_become(struct thread *t, const struct thread_start *start);

@@ -1,45 +1,30 @@
 /* timeout.c: see timeout.h. */
 #include "kernel/timeout.h"
 
-static struct timeout *head;
+#include "kernel/arch/x86_64/x86.h"
+
+struct sorted timeout_all;
 
 void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *))
 {
-	struct timeout **link = &head;
-
 	timeout_cancel(t);
-	while (*link && (*link)->at <= at)
-		link = &(*link)->next;
-	t->at = at;
+	if (!timeout_all.random)
+		timeout_all.random = rdtsc() | 1;
 	t->expire = expire;
-	t->next = *link;
-	t->link = link;
-	if (t->next)
-		t->next->link = &t->next;
-	*link = t;
+	sorted_insert(&timeout_all, &t->deadline, at);
 }
 
-void timeout_cancel(struct timeout *t)
+void timeout_remove(struct timeout *t)
 {
-	if (!t->link)
-		return;
-	*t->link = t->next;
-	if (t->next)
-		t->next->link = t->link;
-	t->link = NULL;
+	sorted_remove(&timeout_all, &t->deadline);
 }
 
 void timeout_run(uint64_t now)
 {
-	while (head && head->at <= now) {
-		struct timeout *t = head;
+	while (timeout_all.first && timeout_all.first->key <= now) {
+		struct timeout *t = (struct timeout *)timeout_all.first;
 
 		timeout_cancel(t);
 		t->expire(t);
 	}
-}
-
-uint64_t timeout_next(void)
-{
-	return head ? head->at : TIMEOUT_NEVER;
 }

@@ -36,12 +36,32 @@ static enum status call_sleep(struct call *call)
 
 static enum status call_now(struct call *call)
 {
-	struct timer_now_results_builder results = timer_now_results_build(&call->results);
+	struct timer_now_results_builder results;
 
+	results = timer_now_results_build(&call->results);
 	timer_now_results_set_monotonic(results, clock_now());
 	timer_now_results_set_realtime_offset(results, clock_wall_at_boot());
 	return STATUS_OK;
 }
+
+static enum status quick_now(struct object *o, const uint64_t *params, uint64_t *results)
+{
+	struct timer_now_results_builder to = {{.data = (uint8_t *)results, .data_bytes = 16}};
+
+	uint64_t wall = clock_wall_if_known();
+
+	(void)o, (void)params;
+	if (wall == 0)
+		return STATUS_BUSY; /* it is to be read, which one CPU at a time may do */
+	timer_now_results_set_monotonic(to, clock_now());
+	timer_now_results_set_realtime_offset(to, wall);
+	return STATUS_OK;
+}
+
+static const struct quick_method quick[] = {
+	[TIMER_NOW] = {quick_now, 0, TIMER_NOW_RESULTS_DATA_WORDS},
+};
+_Static_assert(TIMER_NOW_RESULTS_DATA_WORDS == 2, "quick_now");
 
 static enum status call_scale(struct call *call)
 {
@@ -75,7 +95,12 @@ static void timer_destroy(struct object *o)
 }
 
 static const struct object_type timer_type = {
-	"timer", TIMER_ID, timer_call, timer_destroy,
+	.name = "timer",
+	.interface = TIMER_ID,
+	.call = timer_call,
+	.destroy = timer_destroy,
+	.quick = quick,
+	.quick_count = ARRAY_SIZE(quick),
 };
 
 struct object *timer_object(void)

@@ -44,6 +44,7 @@ struct native_call {
 	uint32_t caps[RING_CAPS];  /* going; after native_send(): what came */
 	const void *results;
 	uint32_t results_size;
+	enum status status;
 };
 
 void native_call(struct native_call *call, struct native *self, uint32_t cap, uint64_t interface,
@@ -54,6 +55,10 @@ uint32_t native_attach(struct native_call *call, uint32_t cap);
 
 /* The call's status, or why it could not be made. */
 MUST_CHECK enum status native_send(struct native_call *call);
+
+/* Why the object refused what native_send() sent: its words, or "" where it gave
+ * none. Good until the next call. */
+const char *native_reason(const struct native_call *call);
 
 /* Console: all bytes, or as many as it takes. */
 void native_write(struct native *self, const char *bytes, size_t size);

@@ -2,6 +2,7 @@
 #include "rt/native.h"
 
 #include "abi/console.capnp.h"
+#include "abi/exception.capnp.h"
 #include "abi/memory.capnp.h"
 #include "abi/power.capnp.h"
 #include "abi/space.capnp.h"
@@ -72,7 +73,20 @@ enum status native_send(struct native_call *call)
 		call->caps[i] = ring.caps[i];
 	call->results = area + NATIVE_MESSAGE_MAX;
 	call->results_size = ring.results_size;
+	call->status = status;
 	return status;
+}
+
+/* Results beside a status that is not OK are an Exception (abi/ring.h). */
+const char *native_reason(const struct native_call *call)
+{
+	struct exception_reader exception;
+	struct capnp_text reason;
+	if (call->status == STATUS_OK || call->results_size == 0 ||
+	    exception_read(call->results, call->results_size, &exception) != STATUS_OK ||
+	    exception_get_reason(exception, &reason) != STATUS_OK)
+		return "";
+	return reason.bytes;
 }
 
 /* The capability that a result names by its index in call->caps. */

@@ -94,6 +94,8 @@ const char *native_status(enum status status)
 		[STATUS_BAD_MESSAGE] = "malformed",
 		[STATUS_INTERRUPTED] = "interrupted",
 		[STATUS_AGAIN] = "changed meanwhile",
+		[STATUS_CANCELLED] = "cancelled",
+		[STATUS_BUDGET] = "out of CPU time",
 	};
 	_Static_assert(sizeof names / sizeof names[0] == STATUS_COUNT, "one name each");
 	return (unsigned)status < STATUS_COUNT ? names[status] : "unknown status";

@@ -26,7 +26,7 @@ enum status ring_call(struct ring *ring, struct ring_call *call)
 	const struct ring_cqe *done;
 
 	e->op = RING_CALL;
-	e->caps_count = (uint8_t)call->caps_count;
+	e->caps_how = (uint8_t)call->caps_count;
 	e->method = call->method;
 	e->cap = call->cap;
 	e->user_data = 0;
@@ -52,8 +52,9 @@ static struct ring_sqe *next_word(struct ring *ring, enum ring_op op, const uint
 	struct ring_sqe *e = ring_next(ring);
 
 	e->op = (uint8_t)op;
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->user_data = 0;
+	e->cap = 0;
 	e->word = (uintptr_t)word;
 	e->expected = expected;
 	return e;
@@ -78,7 +79,7 @@ enum status ring_release(struct ring *ring, uint32_t cap)
 	struct ring_sqe *e = ring_next(ring);
 
 	e->op = RING_RELEASE;
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->user_data = 0;
 	e->cap = cap;
 	ring_push(ring);

@@ -15,6 +15,7 @@ const libos :Manifest.Libos = (
     (name = "timer", source = "timer"),
     (name = "memory", source = "memory"),
     (name = "power", source = "power"),
+    (name = "entropy", source = "entropy"),
   ],
 );
 

@@ -6,7 +6,7 @@
 #   build   compiler, schema compiler, the guest's busybox
 #   run     build, and QEMU
 #   debug   run, and gdb
-#   test    run, and what host tests, fuzzers and the tests in QEMU need
+#   test    bench, and what host tests, fuzzers and the tests in QEMU need
 #   bench   run, and the Linux kernel that we compare with
 #
 # The guest's busybox and Linux are unpacked under build/deb, not installed.
@@ -41,14 +41,19 @@ need_run() {
 	need qemu-system-x86 qemu-system-x86_64
 }
 
-need_test() {
+need_bench() {
 	need_run
+	need cpio cpio
+}
+
+need_test() {
+	need_bench
 	need libcmocka-dev /usr/include/cmocka.h
 	need musl-tools musl-gcc
+	need spin spin
 	need clang clang
 	need llvm llvm-symbolizer
 	need libclang-rt-dev "$(echo /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a)"
-	need cpio cpio
 }
 
 look() {
@@ -58,14 +63,20 @@ look() {
 	run) need_run ;;
 	debug) need_run; need gdb gdb ;;
 	test) need_test ;;
-	bench) need_run; need cpio cpio ;;
+	bench) need_bench ;;
 	*) echo "setup.sh: no set named $set" >&2; exit 2 ;;
+	esac
+}
+
+has_linux() {
+	case $set in
+	test | bench) [ -e "$linux" ] ;;
 	esac
 }
 
 is_complete() {
 	look
-	[ -z "$missing" ] && [ -e "$busybox" ] && { [ "$set" != bench ] || [ -e "$linux" ]; }
+	[ -z "$missing" ] && [ -e "$busybox" ] && has_linux
 }
 
 # As root: directly, or by sudo, or not at all.
@@ -122,7 +133,7 @@ try() {
 	look
 	[ -z "$missing" ] || install_missing || return 1
 	[ -e "$busybox" ] || unpack busybox-static busybox-static || return 1
-	[ "$set" != bench ] || [ -e "$linux" ] || unpack_linux
+	has_linux || unpack_linux
 }
 
 is_complete && exit 0

@@ -7,7 +7,7 @@
 
 #include "lib/vfs/file.h"
 
-enum { FDTABLE_LIMIT = 1024, FDTABLE_LIMIT_MAX = 1 << 20, FDTABLE_FIRST = 16 };
+enum { FDTABLE_LIMIT = 1024, FDTABLE_LIMIT_MAX = 1 << 20, FDTABLE_FIRST = 16, FDTABLE_ROOM = 64 };
 
 struct fdtable {
 	uint32_t references;
@@ -33,6 +33,13 @@ void fdtable_put(struct fdtable *table); /* the last one closes everything */
 static inline struct file *fdtable_file(const struct fdtable *table, int64_t fd)
 {
 	return (uint64_t)fd < table->capacity ? table->files[fd] : NULL;
+}
+
+/* How many descriptors there is room for as select(2) shows it: Linux starts with
+ * 64, doubles as they are needed, and begins anew only in a clone. */
+static inline uint32_t fdtable_room(const struct fdtable *table)
+{
+	return table->capacity > FDTABLE_ROOM ? table->capacity : FDTABLE_ROOM;
 }
 
 /* Puts `file` (its reference passes to the table) at the lowest free

@@ -57,11 +57,39 @@ static void descriptors_run_out(void **state)
 	file_put(file);
 }
 
+/* select(2) shows it: Linux's is 64, 128, 256... and shrinks by fork alone. */
+static void room_is_that_of_linux(void **state)
+{
+	(void)state;
+	struct fdtable *table = fdtable_create();
+	struct file *file = world_open("/f", O_CREAT | O_RDWR);
+	assert_int_equal(fdtable_insert(table, file_get(file), 0, 0), 0);
+	STEP(64, fdtable_room(table));
+	STEP(63, fdtable_dup2(table, 0, 63));
+	STEP(64, fdtable_room(table));
+	STEP(64, fdtable_dup2(table, 0, 64));
+	STEP(128, fdtable_room(table));
+	STEP(128, fdtable_dup2(table, 0, 128));
+	STEP(256, fdtable_room(table));
+	OK(fdtable_close(table, 128));
+	STEP(256, fdtable_room(table));
+	struct fdtable *clone = fdtable_clone(table);
+	STEP(128, fdtable_room(clone));
+	OK(fdtable_close_range(table, 63, 64, false));
+	fdtable_put(clone);
+	clone = fdtable_clone(table);
+	STEP(64, fdtable_room(clone));
+	fdtable_put(clone);
+	fdtable_put(table);
+	file_put(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(descriptors_come_lowest_first),
 		TEST(descriptors_run_out),
+		TEST(room_is_that_of_linux),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "os/linux/exo.h"
 
 #include "abi/console.capnp.h"
+#include "abi/entropy.capnp.h"
 #include "abi/libos.capnp.h"
 #include "abi/memory.capnp.h"
 #include "abi/module.h"
@@ -15,13 +16,15 @@
 #include "abi/space.capnp.h"
 #include "abi/timer.capnp.h"
 #include "os/linux/assert.h"
+#include "os/linux/pages.h"
 #include "os/linux/task.h"
 #include "rt/module_string.h"
 #include "rt/ring.h"
 
 enum { SLOT = 120, SLOT_RESULTS = 64, RESULTS_SIZE = SLOT - SLOT_RESULTS };
+enum { START_WORDS = 5 }; /* of ThreadStart; what is not sent of a struct is 0 */
 _Static_assert(SLOT * (int)RING_SQ_ENTRIES <= (int)RING_AREA_SIZE, "one slot for each entry");
-_Static_assert((int)LIBOS_SPAWN_PARAMS_MESSAGE_BYTES + (int)THREAD_START_MESSAGE_BYTES - 8 <=
+_Static_assert((int)LIBOS_SPAWN_PARAMS_MESSAGE_BYTES + 8 * (int)START_WORDS <=
                    SLOT_RESULTS, "");
 _Static_assert((int)LIBOS_SPAWN_RESULTS_MESSAGE_BYTES <= (int)RESULTS_SIZE, "");
 
@@ -41,7 +44,7 @@ void exo_begin(void)
 		{ "console", &exo.console }, { "timer", &exo.timer }, { "memory", &exo.memory },
 		{ "power", &exo.power },     { "libos", &exo.libos }, { "self", &exo.self },
 		{ "space", &exo.space },     { "module", &exo.module }, { "initrd", &exo.initrd },
-		{ "start", &exo.start },
+		{ "start", &exo.start },     { "entropy", &exo.entropy },
 	};
 	const struct capset *set = (const struct capset *)MODULE_CAPSET;
 
@@ -61,7 +64,7 @@ prepare(struct ring *ring, uint32_t cap, uint64_t interface, uint16_t method, ui
 	struct ring_sqe *e = &ring->sq[index];
 
 	e->op = RING_CALL;
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->method = method;
 	e->cap = cap;
 	e->interface = interface;
@@ -270,32 +273,70 @@ void exo_queue_fresh(uint32_t space, uint64_t address, uint64_t pages, uint32_t 
 	queue(ring);
 }
 
+/* Where a call over a range that was too long for one goes on, or 0. */
+static uint64_t next_of(const struct ring_sqe *e)
+{
+	return results_of(e)[0] == 0 ? 0 : results_of(e)[1];
+}
+
+/* Every page of the range may be there, but seldom is: the exokernel deals with
+ * a range this long at once. */
+enum { AT_ONCE = 65536 };
+
+/* The rest of [*address, + *pages) from `next` on. */
+static void advance(uint64_t *address, uint64_t *pages, uint64_t next)
+{
+	*pages -= (next - *address) / PAGE_SIZE;
+	*address = next;
+}
+
 enum status exo_unmap(uint32_t space, uint64_t address, uint64_t pages)
 {
 	struct ring *ring = current()->ring;
-	uint64_t *words;
 
-	prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_UNMAP,
-	        ADDRESS_SPACE_UNMAP_PARAMS_MESSAGE_BYTES, &words);
-	words[0] = SHAPE(ADDRESS_SPACE_UNMAP_PARAMS);
-	words[1] = address;
-	words[2] = pages;
-	return call(ring);
+	for (;;) {
+		uint64_t *words;
+		struct ring_sqe *e = prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_UNMAP,
+		                             ADDRESS_SPACE_UNMAP_PARAMS_MESSAGE_BYTES, &words);
+		enum status status;
+
+		words[0] = SHAPE(ADDRESS_SPACE_UNMAP_PARAMS);
+		words[1] = address;
+		words[2] = pages;
+		if (pages > AT_ONCE)
+			with_results(e);
+		status = call(ring);
+		if (status != STATUS_OK || pages <= AT_ONCE || next_of(e) == 0)
+			return status;
+		advance(&address, &pages, next_of(e));
+	}
 }
 
 enum status exo_protect(uint32_t space, uint64_t address, uint64_t pages, uint32_t access)
 {
 	struct ring *ring = current()->ring;
-	uint64_t *words;
 
-	prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_PROTECT,
-	        ADDRESS_SPACE_PROTECT_PARAMS_MESSAGE_BYTES, &words);
-	words[0] = SHAPE(ADDRESS_SPACE_PROTECT_PARAMS);
-	words[1] = address;
-	words[2] = pages;
-	words[3] = access;
-	return call(ring);
+	for (;;) {
+		uint64_t *words;
+		struct ring_sqe *e = prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_PROTECT,
+		                             ADDRESS_SPACE_PROTECT_PARAMS_MESSAGE_BYTES, &words);
+		enum status status;
+
+		words[0] = SHAPE(ADDRESS_SPACE_PROTECT_PARAMS);
+		words[1] = address;
+		words[2] = pages;
+		words[3] = access;
+		if (pages > AT_ONCE)
+			with_results(e);
+		status = call(ring);
+		if (status != STATUS_OK || pages <= AT_ONCE || next_of(e) == 0)
+			return status;
+		advance(&address, &pages, next_of(e));
+	}
 }
+_Static_assert(ADDRESS_SPACE_UNMAP_RESULTS_DATA_WORDS == 1 &&
+               ADDRESS_SPACE_PROTECT_RESULTS_DATA_WORDS == 1 &&
+               ADDRESS_SPACE_SHARE_RESULTS_DATA_WORDS == 1, "next_of");
 
 static inline void fill_resolve(struct ring *ring, uint32_t space, uint64_t address)
 {
@@ -323,9 +364,9 @@ void exo_queue_resolve(uint32_t space, uint64_t address)
 	queue(ring);
 }
 
-void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t pages)
+static struct ring_sqe *fill_share(struct ring *ring, uint32_t space, uint32_t source,
+                                   uint64_t address, uint64_t pages)
 {
-	struct ring *ring = current()->ring;
 	uint64_t *words;
 	struct ring_sqe *e = prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_SHARE,
 	                             ADDRESS_SPACE_SHARE_PARAMS_MESSAGE_BYTES, &words);
@@ -335,7 +376,32 @@ void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t
 	words[2] = pages;
 	words[3] = CAPABILITY(0);
 	with_cap(e, source);
-	queue(ring);
+	return e;
+}
+
+void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t pages,
+                     uint64_t mapped)
+{
+	struct ring *ring = current()->ring;
+	enum status status = STATUS_OK;
+
+	if (mapped <= AT_ONCE) {
+		(void)fill_share(ring, space, source, address, pages);
+		queue(ring);
+		return;
+	}
+	status = exo_flush();
+	while (status == STATUS_OK) {
+		struct ring_sqe *e = fill_share(ring, space, source, address, pages);
+
+		with_results(e);
+		status = call(ring);
+		if (status != STATUS_OK || next_of(e) == 0)
+			break;
+		advance(&address, &pages, next_of(e));
+	}
+	if (status != STATUS_OK)
+		current()->flush_status = status;
 }
 
 /* Processes and threads. */
@@ -348,7 +414,7 @@ static void fill_start(uint64_t *words, const struct exo_start *start)
 	words[3] = start->module_stack;
 	words[4] = start->ring;
 }
-_Static_assert(THREAD_START_DATA_WORDS == 5 && THREAD_START_POINTERS == 0, "");
+_Static_assert((int)THREAD_START_DATA_WORDS > (int)START_WORDS && THREAD_START_POINTERS == 0, "");
 
 /* A struct pointer at words[at] to the `data` words that begin at words[target]. */
 static uint64_t struct_pointer(uint32_t at, uint32_t target, uint32_t data)
@@ -367,7 +433,7 @@ enum status exo_spawn(const struct exo_start *start, struct exo_process *out)
 
 	words[0] = SHAPE(LIBOS_SPAWN_PARAMS);
 	words[1] = 0; /* any PID */
-	words[2] = struct_pointer(2, 3, THREAD_START_DATA_WORDS);
+	words[2] = struct_pointer(2, 3, START_WORDS);
 	fill_start(&words[3], start);
 	with_results(e);
 	status = call_for(ring, &done);
@@ -393,7 +459,7 @@ enum status exo_thread(uint32_t process, const struct exo_start *start, uint32_t
 
 	words[0] = SHAPE(LIBOS_THREAD_PARAMS);
 	words[1] = CAPABILITY(0);
-	words[2] = struct_pointer(2, 3, THREAD_START_DATA_WORDS);
+	words[2] = struct_pointer(2, 3, START_WORDS);
 	fill_start(&words[3], start);
 	with_cap(e, process);
 	with_results(e);
@@ -456,7 +522,7 @@ void exo_queue_release(uint32_t cap)
 	struct ring_sqe *e = ring_next(ring);
 
 	e->op = RING_RELEASE;
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->cap = cap;
 	queue(ring);
 }
@@ -474,7 +540,8 @@ static struct ring_sqe *prepare_word(struct ring *ring, enum ring_op op, const u
 	struct ring_sqe *e = ring_next(ring);
 
 	e->op = (uint8_t)op;
-	e->caps_count = 0;
+	e->caps_how = 0;
+	e->cap = 0;
 	e->word = (uintptr_t)word;
 	e->expected = expected;
 	return e;
@@ -580,6 +647,37 @@ enum status exo_clock(uint64_t *realtime_offset, uint64_t *multiplier, uint32_t 
 	*base = results_of(e)[3];
 	return STATUS_OK;
 }
+
+enum status exo_entropy(uint8_t bytes[EXO_ENTROPY_SIZE])
+{
+	struct task *task = current();
+	struct ring *ring = task->ring;
+	struct entropy_read_results_reader reader;
+	const struct ring_cqe *done;
+	struct capnp_data data;
+	struct ring_sqe *e;
+	enum status status;
+	uint64_t *words;
+
+	task->flush_status = exo_flush();
+	e = prepare(ring, exo.entropy, ENTROPY_ID, ENTROPY_READ, 16, &words);
+	words[0] = SHAPE(ENTROPY_READ_PARAMS);
+	words[1] = EXO_ENTROPY_SIZE;
+	with_results(e);
+	status = call_for(ring, &done);
+	if (status == STATUS_OK)
+		status = entropy_read_results_read(results_of(e), done->results_size, &reader);
+	if (status == STATUS_OK)
+		status = entropy_read_results_get_data(reader, &data);
+	if (status != STATUS_OK)
+		return status;
+	if (data.size != EXO_ENTROPY_SIZE)
+		return STATUS_BAD_MESSAGE;
+	memcpy(bytes, data.bytes, EXO_ENTROPY_SIZE);
+	memset((void *)(uintptr_t)e->results, 0, RESULTS_SIZE);
+	return STATUS_OK;
+}
+_Static_assert(ENTROPY_READ_RESULTS_MESSAGE_BYTES + 8 + EXO_ENTROPY_SIZE <= (int)RESULTS_SIZE, "");
 
 _Noreturn void exo_power_off(uint32_t status)
 {

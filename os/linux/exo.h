@@ -19,7 +19,8 @@
 
 /* What the CapSet calls them; 0 where the module was not granted one. */
 struct exo_caps {
-	uint32_t console, timer, memory, power, libos, self, space, module, initrd, start;
+	uint32_t console, timer, memory, power, libos, self, space, module, initrd, start,
+	         entropy;
 };
 extern struct exo_caps exo __attribute__((visibility("hidden")));
 
@@ -56,7 +57,9 @@ MUST_CHECK enum status exo_unmap(uint32_t space, uint64_t address, uint64_t page
 MUST_CHECK enum status exo_protect(uint32_t space, uint64_t address, uint64_t pages,
                                    uint32_t access);
 MUST_CHECK enum status exo_resolve(uint32_t space, uint64_t address);
-void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t pages);
+/* `mapped`: how many of them there are at the most. */
+void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t pages,
+                     uint64_t mapped);
 void exo_queue_fresh(uint32_t space, uint64_t address, uint64_t pages, uint32_t access);
 void exo_queue_resolve(uint32_t space, uint64_t address);
 void exo_queue_map(uint32_t space, uint32_t object, uint64_t page, uint64_t address,
@@ -87,4 +90,7 @@ void exo_console_write(const void *bytes, size_t size);
 MUST_CHECK enum status exo_console_read(void *bytes, size_t *size);
 MUST_CHECK enum status exo_clock(uint64_t *realtime_offset, uint64_t *multiplier, uint32_t *shift,
                                  uint64_t *base);
+/* Random bytes. What was queued before stays to be told by exo_flush(). */
+enum { EXO_ENTROPY_SIZE = 32 };
+MUST_CHECK enum status exo_entropy(uint8_t bytes[EXO_ENTROPY_SIZE]);
 _Noreturn void exo_power_off(uint32_t status);

@@ -130,7 +130,8 @@ void mm_queue_share(const struct mm *mm, const struct mm *clone)
 		while (i < mm->count && worth_sharing(&mm->vmas[i]) &&
 		       mm->vmas[i].start - end < SHARE_GAP)
 			end = mm->vmas[i++].end;
-		exo_queue_share(clone->space, mm->space, start, (end - start) / PAGE_SIZE);
+		exo_queue_share(clone->space, mm->space, start, (end - start) / PAGE_SIZE,
+		                mm->pages);
 	}
 }
 

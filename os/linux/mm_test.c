@@ -84,9 +84,10 @@ enum status exo_map(uint32_t space, uint32_t object, uint64_t page, uint64_t add
 
 void exo_queue_release(uint32_t cap) { (void)cap; }
 enum status exo_flush(void) { return STATUS_OK; }
-void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t pages)
+void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t pages,
+                     uint64_t mapped)
 {
-	(void)space, (void)source, (void)address, (void)pages;
+	(void)space, (void)source, (void)address, (void)pages, (void)mapped;
 }
 
 /* The ranges say what the model says, page by page. */

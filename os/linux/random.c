@@ -1,118 +1,103 @@
-/* random.c: ChaCha20 over a key from RDRAND and the clock.
+/* random.c: one generator (core/chacha.h), seeded by the exokernel's Entropy.
  *
- * Output is made a batch at a time. The batch's first bytes replace the key
- * before anything is given out, and what is given out is wiped, so nothing that
- * was can be computed back from the state. Source: RFC 8439; Bernstein, "Fast
- * key erasure random-number generators". */
+ * It asks the exokernel for a new seed after RESEED_BYTES, so that almost all
+ * requests cost no call. Where the exokernel has nothing yet (BUSY) it asks again
+ * at every batch and begins with what ring 1 can find by itself. A libOS that was
+ * not granted an Entropy has no more than that, ever. */
 #include "os/linux/random.h"
 
+#include "core/chacha.h"
+#include "lib/posix/errno.h"
+#include "os/linux/exo.h"
+#include "os/linux/lock.h"
+#include "os/linux/time.h"
 #include "rt/module_string.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum {
-	KEY_WORDS = 8,
-	BLOCK_WORDS = 16,
-	BATCH_WORDS = 8 * BLOCK_WORDS,
+	RESEED_BYTES = 1 << 20,
 	CPUID_RDRAND = 1 << 30,
-	RDRAND_TRIES = 10,
+	OWN_WORDS = 8,
+	WAIT_NS = 2 * 1000 * 1000,
 };
 
-static uint32_t key[KEY_WORDS];
-static uint64_t counter;
-static uint32_t batch[BATCH_WORDS];
-static size_t left; /* bytes at the batch's end that were not given out */
+static struct chacha_rng generator;
+static bool seeded; /* as well as it ever will be */
 
-static uint32_t rotate(uint32_t x, unsigned n)
-{
-	return x << n | x >> (32 - n);
-}
-
-static void quarter(uint32_t *x, unsigned a, unsigned b, unsigned c, unsigned d)
-{
-	x[a] += x[b]; x[d] = rotate(x[d] ^ x[a], 16);
-	x[c] += x[d]; x[b] = rotate(x[b] ^ x[c], 12);
-	x[a] += x[b]; x[d] = rotate(x[d] ^ x[a], 8);
-	x[c] += x[d]; x[b] = rotate(x[b] ^ x[c], 7);
-}
-
-static void block(uint32_t out[BLOCK_WORDS])
-{
-	uint32_t in[BLOCK_WORDS] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
-
-	memcpy(&in[4], key, sizeof key);
-	memcpy(&in[12], &counter, sizeof counter);
-	counter++;
-	memcpy(out, in, sizeof in);
-	for (unsigned round = 0; round < 10; round++) {
-		quarter(out, 0, 4, 8, 12);
-		quarter(out, 1, 5, 9, 13);
-		quarter(out, 2, 6, 10, 14);
-		quarter(out, 3, 7, 11, 15);
-		quarter(out, 0, 5, 10, 15);
-		quarter(out, 1, 6, 11, 12);
-		quarter(out, 2, 7, 8, 13);
-		quarter(out, 3, 4, 9, 14);
-	}
-	for (unsigned i = 0; i < BLOCK_WORDS; i++)
-		out[i] += in[i];
-}
-
-static bool rdrand(uint32_t *out)
-{
-	bool done = false;
-
-	for (unsigned tries = 0; !done && tries < RDRAND_TRIES; tries++)
-		__asm__ volatile("rdrand %0" : "=r"(*out), "=@ccc"(done));
-	return done;
-}
-
-static uint32_t tsc(void)
-{
-	uint32_t low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return low ^ rotate(high, 16);
-}
-
-void random_start(void)
+static bool has_rdrand(void)
 {
 	uint32_t eax = 1, ebx, ecx = 0, edx;
 
 	__asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-	for (unsigned i = 0; i < KEY_WORDS; i++) {
-		uint32_t word = 0;
-		if ((ecx & CPUID_RDRAND) != 0)
-			(void)rdrand(&word);
-		key[i] ^= word ^ rotate(tsc(), i * 4);
-	}
+	return (ecx & CPUID_RDRAND) != 0;
 }
 
-static void refill(void)
+static uint64_t tsc(void)
 {
-	key[0] ^= tsc();
-	for (unsigned i = 0; i < BATCH_WORDS; i += BLOCK_WORDS)
-		block(&batch[i]);
-	memcpy(key, batch, sizeof key);
-	memset(batch, 0, sizeof key);
-	left = sizeof batch - sizeof key;
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+/* The clock, and what the processor gives without leave. */
+static void mix_own(void)
+{
+	uint64_t words[OWN_WORDS];
+	bool rdrand = has_rdrand();
+
+	for (unsigned i = 0; i < OWN_WORDS; i++) {
+		uint64_t word = 0;
+		if (rdrand)
+			__asm__ volatile("rdrand %0" : "=r"(word) : : "cc");
+		words[i] = word ^ tsc();
+	}
+	chacha_rng_mix(&generator, words, sizeof words);
+}
+
+static void seed(void)
+{
+	uint8_t bytes[EXO_ENTROPY_SIZE];
+	enum status status = exo_entropy(bytes);
+
+	if (status == STATUS_OK)
+		chacha_rng_mix(&generator, bytes, sizeof bytes);
+	else
+		mix_own();
+	if (status != STATUS_BUSY)
+		seeded = true;
+	memset(bytes, 0, sizeof bytes);
+}
+
+void random_start(void)
+{
+	mix_own();
+	seed();
 }
 
 void random_bytes(void *to, size_t size)
 {
-	uint8_t *at = to;
+	if (!seeded || generator.given >= RESEED_BYTES)
+		seed();
+	chacha_rng_bytes(&generator, to, size);
+}
 
-	while (size > 0) {
-		uint8_t *from;
-		size_t part;
-		if (left == 0)
-			refill();
-		part = size < left ? size : left;
-		from = (uint8_t *)batch + sizeof batch - left;
-		memcpy(at, from, part);
-		memset(from, 0, part);
-		left -= part;
-		at += part;
-		size -= part;
+int random_wait(bool wait)
+{
+	while (!seeded) {
+		struct wait_event event = { 0 };
+		int result;
+
+		seed();
+		if (seeded)
+			break;
+		if (!wait)
+			return -EAGAIN;
+		/* Each of these sleeps ends with an interrupt, which is what is missing. */
+		result = lock_sleep(&event, event.sequence, time_deadline(WAIT_NS));
+		if (result != -ETIMEDOUT)
+			return -ERESTARTSYS;
 	}
+	return 0;
 }

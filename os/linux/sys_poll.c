@@ -14,7 +14,7 @@
 #include "os/linux/user.h"
 #include "rt/module_string.h"
 
-enum { POLL_FEW = 16, SET_BITS = 1024, SET_WORDS = SET_BITS / 64, SIGSET_SIZE = 8 };
+enum { POLL_FEW = 16, SIGSET_SIZE = 8 };
 
 struct pollfd {
 	int32_t fd;
@@ -173,90 +173,127 @@ int64_t sys_ppoll(uint64_t fds, uint64_t count, uint64_t timeout, uint64_t mask,
 
 /* select is poll with another way of saying which descriptors. */
 
-struct sets {
-	uint64_t in[SET_WORDS], out[SET_WORDS], except[SET_WORDS];
+struct selection {
+	uint32_t limit;                 /* of descriptors; those at and above are not looked at */
+	size_t words;                   /* of each set */
+	uint64_t *in, *out, *except;    /* one allocation with `fds`, `in` first */
+	struct pollfd *fds;             /* room for `limit` */
 };
+
+static bool selection_begin(struct selection *s, uint32_t limit)
+{
+	size_t words = (limit + 63) / 64;
+
+	s->limit = limit;
+	s->words = words;
+	s->in = kmalloc(3 * words * sizeof *s->in + limit * sizeof *s->fds);
+	if (s->in == NULL)
+		return false;
+	s->out = s->in + words;
+	s->except = s->out + words;
+	s->fds = (struct pollfd *)(s->except + words);
+	return true;
+}
+
+static void clear_sets(struct selection *s)
+{
+	memset(s->in, 0, 3 * s->words * sizeof *s->in);
+}
+
+/* A set that the program does not give is empty. */
+static int read_sets(struct selection *s, uint64_t in, uint64_t out, uint64_t except)
+{
+	size_t bytes = s->words * sizeof *s->in;
+
+	clear_sets(s);
+	if ((in != 0 && user_read(s->in, in, bytes) != 0) ||
+	    (out != 0 && user_read(s->out, out, bytes) != 0) ||
+	    (except != 0 && user_read(s->except, except, bytes) != 0))
+		return -EFAULT;
+	return 0;
+}
+
+static int write_sets(const struct selection *s, uint64_t in, uint64_t out, uint64_t except)
+{
+	size_t bytes = s->words * sizeof *s->in;
+
+	if ((in != 0 && user_write(in, s->in, bytes) != 0) ||
+	    (out != 0 && user_write(out, s->out, bytes) != 0) ||
+	    (except != 0 && user_write(except, s->except, bytes) != 0))
+		return -EFAULT;
+	return 0;
+}
 
 static bool is_set(const uint64_t *set, uint32_t fd)
 {
 	return (set[fd / 64] >> fd % 64 & 1) != 0;
 }
 
-static int read_set(uint64_t *set, uint64_t address, size_t bytes)
-{
-	memset(set, 0, SET_WORDS * sizeof *set);
-	return address != 0 ? user_read(set, address, bytes) : 0;
-}
-
-static uint32_t gather(const struct sets *sets, uint32_t limit, struct pollfd *fds)
+static uint32_t gather(const struct selection *s)
 {
 	uint32_t count = 0;
 
-	for (uint32_t fd = 0; fd < limit; fd++) {
-		uint32_t events = (is_set(sets->in, fd) ? POLLIN : 0) |
-		                  (is_set(sets->out, fd) ? POLLOUT : 0) |
-		                  (is_set(sets->except, fd) ? POLLPRI : 0);
+	for (uint32_t fd = 0; fd < s->limit; fd++) {
+		uint32_t events = (is_set(s->in, fd) ? POLLIN : 0) |
+		                  (is_set(s->out, fd) ? POLLOUT : 0) |
+		                  (is_set(s->except, fd) ? POLLPRI : 0);
 		if (events != 0)
-			fds[count++] = (struct pollfd){ .fd = (int32_t)fd, .events = (int16_t)events };
+			s->fds[count++] = (struct pollfd){ .fd = (int32_t)fd, .events = (int16_t)events };
 	}
 	return count;
 }
 
 /* Turns what was found into sets; how many bits, or -EBADF. */
-static int64_t scatter(struct sets *sets, const struct pollfd *fds, uint32_t count)
+static int64_t scatter(struct selection *s, uint32_t count)
 {
 	int64_t bits = 0;
 
-	memset(sets, 0, sizeof *sets);
+	clear_sets(s);
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t fd = (uint32_t)fds[i].fd, found = (uint16_t)fds[i].revents;
+		uint32_t fd = (uint32_t)s->fds[i].fd, found = (uint16_t)s->fds[i].revents;
+		uint32_t events = (uint16_t)s->fds[i].events;
 		uint64_t bit = 1ull << fd % 64;
 		if ((found & POLLNVAL) != 0)
 			return -EBADF;
-		if ((fds[i].events & POLLIN) != 0 && (found & (POLLIN | POLLHUP | POLLERR)) != 0) {
-			sets->in[fd / 64] |= bit;
+		if ((events & POLLIN) != 0 && (found & (POLLIN | POLLHUP | POLLERR)) != 0) {
+			s->in[fd / 64] |= bit;
 			bits++;
 		}
-		if ((fds[i].events & POLLOUT) != 0 && (found & (POLLOUT | POLLERR)) != 0) {
-			sets->out[fd / 64] |= bit;
+		if ((events & POLLOUT) != 0 && (found & (POLLOUT | POLLERR)) != 0) {
+			s->out[fd / 64] |= bit;
 			bits++;
 		}
-		if ((fds[i].events & POLLPRI) != 0 && (found & POLLPRI) != 0) {
-			sets->except[fd / 64] |= bit;
+		if ((events & POLLPRI) != 0 && (found & POLLPRI) != 0) {
+			s->except[fd / 64] |= bit;
 			bits++;
 		}
 	}
 	return bits;
 }
 
+/* What the table has no room for is not looked at, however bad. */
 static int64_t do_select(uint64_t limit, uint64_t in, uint64_t out, uint64_t except,
                          uint64_t deadline)
 {
-	size_t bytes = (limit + 63) / 64 * 8;
-	struct sets sets;
-	struct pollfd *fds;
+	uint32_t room = fdtable_room(current()->files);
+	struct selection s;
 	uint32_t count;
 	int64_t result;
 
-	if (limit > SET_BITS)
+	if ((int32_t)limit < 0)
 		return -EINVAL;
-	if (read_set(sets.in, in, bytes) != 0 || read_set(sets.out, out, bytes) != 0 ||
-	    read_set(sets.except, except, bytes) != 0)
-		return -EFAULT;
-	fds = kmalloc(SET_BITS * sizeof *fds);
-	if (fds == NULL)
+	if (!selection_begin(&s, (uint32_t)limit < room ? (uint32_t)limit : room))
 		return -ENOMEM;
-	count = gather(&sets, (uint32_t)limit, fds);
-	result = wait_for_any(fds, count, deadline);
-	if (result >= 0)
-		result = scatter(&sets, fds, count);
-	kfree(fds);
-	if (result < 0)
-		return result;
-	if ((in != 0 && user_write(in, sets.in, bytes) != 0) ||
-	    (out != 0 && user_write(out, sets.out, bytes) != 0) ||
-	    (except != 0 && user_write(except, sets.except, bytes) != 0))
-		return -EFAULT;
+	result = read_sets(&s, in, out, except);
+	if (result == 0) {
+		count = gather(&s);
+		result = wait_for_any(s.fds, count, deadline);
+		if (result >= 0)
+			result = scatter(&s, count);
+		if (result >= 0 && write_sets(&s, in, out, except) != 0)
+			result = -EFAULT;
+	}
+	kfree(s.in);
 	return result;
 }
 

@@ -12,7 +12,7 @@
 #include "rt/module_string.h"
 
 enum { UTS_FIELD = 65, RANDOM_MOST = (32 << 20) - 1 /* bytes of one call, as random(4) has it */,
-       RANDOM_TURN = 0x10000 };
+       RANDOM_TURN = 0x10000, GRND_NONBLOCK = 1, GRND_RANDOM = 2, GRND_INSECURE = 4 };
 
 struct utsname {
 	char sysname[UTS_FIELD], nodename[UTS_FIELD], release[UTS_FIELD], version[UTS_FIELD],
@@ -78,9 +78,13 @@ int64_t sys_getrandom(uint64_t to, uint64_t size, uint64_t flags)
 {
 	uint8_t bytes[256];
 	uint64_t done = 0;
+	int result;
 
-	if (flags > 7)
+	if (flags > 7 || (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
+	result = flags & GRND_INSECURE ? 0 : random_wait(!(flags & GRND_NONBLOCK));
+	if (result != 0)
+		return result;
 	if (size > RANDOM_MOST)
 		size = RANDOM_MOST;
 	while (done < size) {

@@ -25,6 +25,9 @@ void emit_enum(FILE *out, struct capnp_struct node);
 void emit_interface(FILE *out, const struct schema *s, struct capnp_struct node);
 void emit_const(FILE *out, const struct schema *s, struct capnp_struct node);
 
+/* Tables of the names in the whole request, for tools/trace/names.c. */
+void emit_names(FILE *out, const struct schema *s);
+
 /* How a field's type looks in C, numbers only: `type` is what its functions
  * speak ("int16_t"), `raw` the core accessor's suffix ("u16"). Floats are raw
  * bits: the kernel has no floating point. NULL if it is no number. */

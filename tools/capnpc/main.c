@@ -3,7 +3,8 @@
  *     capnp compile -o build/host/capnpc-tess:build/gen --src-prefix=. abi/x.capnp
  *
  * writes build/gen/abi/x.capnp.h: for each struct a reader and a builder over
- * core/capnp.h, for each interface its id and method numbers. The compiler
+ * core/capnp.h, for each interface its id and method numbers; and
+ * build/gen/abi/interfaces.h, the names of all there is. The compiler
  * runs the plugin in the output directory, with the request on stdin. A header
  * that is already as it should be is not touched, to keep make idle. */
 #include "tools/capnpc/emit.h"
@@ -174,21 +175,40 @@ static void write_file(const char *path, const char *text, size_t size)
 		fail("%s: %s", path, strerror(errno));
 }
 
+/* A file being put together. */
+struct text {
+	char *bytes;
+	size_t size;
+	FILE *out;
+};
+
+static void start_text(struct text *t)
+{
+	t->out = open_memstream(&t->bytes, &t->size);
+	if (t->out == NULL)
+		fail("out of memory");
+}
+
+static void finish_text(struct text *t, const char *path)
+{
+	if (fclose(t->out) != 0)
+		fail("out of memory");
+	write_file(path, t->bytes, t->size);
+	free(t->bytes);
+}
+
 int main(void)
 {
 	struct schema s = schema_read(message_read(stdin));
+	struct text t;
 	for (uint32_t i = 0; i < s.files.count; i++) {
 		struct capnp_struct file = capnp_list_struct(s.files, i);
-		char *text;
-		size_t size;
-		FILE *out = open_memstream(&text, &size);
-		if (out == NULL)
-			fail("out of memory");
-		emit_file(out, &s, file);
-		if (fclose(out) != 0)
-			fail("out of memory");
-		write_file(names_format("%s.h", schema_text(file, FILE_NAME_P)), text, size);
-		free(text);
+		start_text(&t);
+		emit_file(t.out, &s, file);
+		finish_text(&t, names_format("%s.h", schema_text(file, FILE_NAME_P)));
 	}
+	start_text(&t);
+	emit_names(t.out, &s);
+	finish_text(&t, "abi/interfaces.h");
 	return 0;
 }

@@ -206,14 +206,11 @@ static uint64_t read_wall_at_boot(void)
 	return seconds * NS_PER_S - now;
 }
 
+uint64_t clock_wall;
+
 uint64_t clock_wall_at_boot(void)
 {
-	static uint64_t wall; /* two CPUs that race read the same clock */
-	uint64_t v = __atomic_load_n(&wall, __ATOMIC_RELAXED);
-
-	if (v == 0) {
-		v = read_wall_at_boot();
-		__atomic_store_n(&wall, v, __ATOMIC_RELAXED);
-	}
-	return v;
+	if (clock_wall == 0)
+		__atomic_store_n(&clock_wall, read_wall_at_boot(), __ATOMIC_RELAXED);
+	return clock_wall;
 }

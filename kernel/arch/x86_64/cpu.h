@@ -11,6 +11,7 @@
 #define CELL_MODULE_TRAP 32
 
 #ifndef __ASSEMBLER__
+#include "core/runqueue.h"
 #include "kernel/types.h"
 
 /* What the gate needs to know without the exokernel's tables: readable for
@@ -25,6 +26,7 @@ struct gate_cells {
 
 struct thread;
 struct space;
+struct sched_context;
 
 struct cpu {
 	struct thread *current; /* NULL: idle */
@@ -36,12 +38,24 @@ struct cpu {
 	struct space *loaded;   /* the native space whose table is in CR3 now */
 	struct space *running;  /* whose program or module runs when we leave */
 	struct thread *registers; /* whose FPU, FS and GS are in the CPU */
-	struct thread *ready_head, *ready_tail;
-	bool reschedule;
+	struct sched_context *context; /* whose time is running; NULL: nobody's */
+	uint32_t lock;          /* lock.h */
+	bool exclusive;         /* this CPU holds every CPU's lock */
+	union {
+		struct {
+			bool reschedule; /* somebody else is to run */
+			bool traced;     /* every call is to be seen (trace.h) */
+		};
+		uint16_t attention;      /* 0: neither; for the fast paths */
+	};
 	bool idle;
 	volatile bool flush;    /* another CPU waits for this one's TLB */
-	uint64_t slice_end;     /* ns; when `current` makes room for others */
+	uint64_t since;         /* ns; `context` is charged up to here */
+	uint64_t slice_end;     /* ns; when it makes room for its equals, */
+	uint64_t budget_end;    /* when its budget is used up, */
+	uint64_t stop_at;       /* and which of them is to be watched for */
 	uint64_t armed;         /* ns the timer is set for */
+	struct runqueue queue;  /* READY threads */
 	uint64_t message[512];  /* params being served */
 	uint64_t answer[512];   /* results being built */
 };

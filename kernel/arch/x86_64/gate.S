@@ -16,7 +16,7 @@
  *   - its module stack pointer: kept in the cells, which it can read but not
  *     write, and checked by the exokernel when the thread was made; below it
  *     gate_deliver writes, and a fault there, in ring 0 with its RIP in this
- *     page, ends the process;
+ *     page, ends the libOS;
  *   - for a page fault in ring 1, its RSP: `reflect` refuses one outside the
  *     module region before anything is written.
  *   - it may jump anywhere into this page: in ring 1, each path here ends in a
@@ -40,6 +40,23 @@
 	.balign 4096
 	.globl gate_start
 gate_start:
+
+/* r10: the thread. Then rdi, rsi and rdx are the call's two arguments and its number. */
+	.macro save_at_syscall
+	movq %rcx, REGS_RIP(%r10)
+	movq %r11, REGS_RFLAGS(%r10)
+	movq %rsp, REGS_RSP(%r10)
+	movq %rbx, REGS_RBX(%r10)
+	movq %rbp, REGS_RBP(%r10)
+	movq %r12, REGS_R12(%r10)
+	movq %r13, REGS_R13(%r10)
+	movq %r14, REGS_R14(%r10)
+	movq %r15, REGS_R15(%r10)
+	movq $0, REGS_FULL(%r10)
+	leaq WIN(KERNEL_STACK_TOP), %rsp
+	xorl %ebp, %ebp
+	movq %rax, %rdx
+	.endm
 
 /* LSTAR. Interrupts are off, DF, TF, NT and AC clear (FMASK). */
 	.globl gate_syscall
@@ -67,37 +84,59 @@ gate_syscall_module:
 	movq WIN(CPU_AREA + CPU_CURRENT), %r10
 	movq $SEL_MODULE_CODE, REGS_CS(%r10)
 	movq $SEL_MODULE_DATA, REGS_SS(%r10)
-	jmp 2f
+	save_at_syscall
+	movabsq $fast_syscall_module, %rax
+	call *%rax
+	ud2
 
-/* A native space: the exokernel is mapped. */
+/* A native space: the exokernel is mapped, CS and SS are what they always were. */
 	.globl gate_syscall_native
 gate_syscall_native:
 	movq WIN(CPU_AREA + CPU_CURRENT), %r10
-	movq $SEL_USER_CODE, REGS_CS(%r10)
-	movq $SEL_USER_DATA, REGS_SS(%r10)
-2:	movq %rcx, REGS_RIP(%r10)
-	movq %r11, REGS_RFLAGS(%r10)
-	movq %rsp, REGS_RSP(%r10)
-	movq %rbx, REGS_RBX(%r10)
-	movq %rbp, REGS_RBP(%r10)
-	movq %r12, REGS_R12(%r10)
-	movq %r13, REGS_R13(%r10)
-	movq %r14, REGS_R14(%r10)
-	movq %r15, REGS_R15(%r10)
-	movq $0, REGS_FULL(%r10)
-	leaq WIN(KERNEL_STACK_TOP), %rsp
-	xorl %ebp, %ebp
-	movq %rax, %rdx
-	movabsq $trap_syscall, %rax
+	save_at_syscall
+	movabsq $fast_syscall, %rax
 	call *%rax
-	ud2
+	/* It returns to go on with the same native thread, having told it all in rax and
+	 * rdx. `syscall` left RIP in the lower half, below the hole: sysret cannot fault. */
+	movq WIN(CPU_AREA + CPU_CURRENT), %rdi
+	jmp leave_native
 
 /* Leaves for ring 1 or 3. rdi: the thread. Called at its window address, with
  * the exokernel mapped; interrupts off. The thread's registers were checked
  * when they were taken. */
 	.globl gate_resume
 gate_resume:
-	leaq WIN(ENTRY_STACK_TOP), %rsp
+	movq REGS_CS(%rdi), %rax
+	subq $SEL_USER_CODE, %rax
+	orq REGS_FULL(%rdi), %rax
+	orq WIN(CPU_AREA + CPU_NEXT_TOP), %rax
+	jnz 1f
+	/* A native thread at a system call. */
+	movq REGS_RAX(%rdi), %rax
+	movq REGS_RDX(%rdi), %rdx
+	jmp leave_native
+
+/* The same for one whose wait ended well. rdx: its ring. */
+	.globl gate_resume_native
+gate_resume_native:
+	xorl %eax, %eax
+leave_native:
+	movq REGS_RIP(%rdi), %rcx
+	movq REGS_RFLAGS(%rdi), %r11
+	movq REGS_RSP(%rdi), %rsp
+	movq REGS_RBX(%rdi), %rbx
+	movq REGS_RBP(%rdi), %rbp
+	movq REGS_R12(%rdi), %r12
+	movq REGS_R13(%rdi), %r13
+	movq REGS_R14(%rdi), %r14
+	movq REGS_R15(%rdi), %r15
+	xorl %esi, %esi
+	xorl %edi, %edi
+	xorl %r8d, %r8d
+	xorl %r9d, %r9d
+	xorl %r10d, %r10d
+	sysretq
+1:	leaq WIN(ENTRY_STACK_TOP), %rsp
 	/* Ring 1 reads this page: nothing stays of who trapped here last. */
 	movq $0, -56(%rsp)
 	movq $0, -64(%rsp)

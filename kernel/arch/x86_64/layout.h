@@ -45,11 +45,13 @@
 #define KERNEL_STACK    (WINDOW_BASE + 0x28000)  /* rw- */
 #define KERNEL_STACK_TOP (WINDOW_BASE + 0x2c000)
 
-/* Segment selectors. syscall loads CS from STAR and SS = CS + 8. */
+/* Segment selectors. syscall loads CS from STAR and SS = CS + 8; sysret loads SS =
+ * SEL_SYSRET + 8 and CS = SEL_SYSRET + 16. */
 #define SEL_KERNEL_CODE 0x08
 #define SEL_KERNEL_DATA 0x10
 #define SEL_MODULE_CODE 0x19  /* DPL 1 */
 #define SEL_MODULE_DATA 0x21
+#define SEL_SYSRET      0x23
 #define SEL_USER_DATA   0x2b  /* DPL 3 */
 #define SEL_USER_CODE   0x33
 #define SEL_TSS         0x38

@@ -2,6 +2,8 @@
  *
  * Each takes the kernel lock, does what is asked, and leaves by sched_leave();
  * only an interrupt in the idle loop returns. */
+#include "kernel/arch/x86_64/trap.h"
+
 #include "abi/ring.h"
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/cpu.h"
@@ -9,6 +11,8 @@
 #include "kernel/arch/x86_64/window.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/console.h"
+#include "kernel/entropy.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
@@ -21,7 +25,6 @@ struct trap_inside_frame {
 	uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };
 
-void trap_syscall(uint64_t first, uint64_t second, uint64_t number);
 void trap_outside(uint64_t vector, uint64_t error);
 void trap_inside_handle(struct trap_inside_frame *frame);
 
@@ -45,13 +48,12 @@ static unsigned kind_of(const struct thread *t)
 	return (t->regs.cs & 3) == 1 ? RING_MODULE : RING_PROGRAM;
 }
 
-void trap_syscall(uint64_t first, uint64_t second, uint64_t number)
+void trap_syscall(struct thread *t, unsigned ring, uint64_t number, uint64_t first,
+                  uint64_t second)
 {
-	struct thread *t = this_cpu->current;
-
-	kernel_lock();
+	lock_upgrade();
 	if (!t->dying)
-		system_call(t, kind_of(t), number, first, second);
+		system_call(t, ring, number, first, second);
 	sched_leave();
 }
 
@@ -73,6 +75,7 @@ static bool interrupt(uint64_t vector)
 	default:
 		return false;
 	}
+	entropy_note();
 	apic_eoi();
 	return true;
 }

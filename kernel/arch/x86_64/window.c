@@ -176,6 +176,7 @@ static void build_window(unsigned index)
 		.cells = phys_to_virt(cells),
 		.kernel_top = top.v,
 		.armed = UINT64_MAX,
+		.stop_at = UINT64_MAX,
 	};
 	cpu->cells->kernel_top = top.v;
 	cpus[index] = cpu;
@@ -207,7 +208,7 @@ void window_enter(unsigned cpu, void (*entry)(void))
 	lgdt(&gdt);
 	reload_segments();
 	lidt(&idt);
-	wrmsr(MSR_STAR, (uint64_t)SEL_KERNEL_CODE << 32);
+	wrmsr(MSR_STAR, (uint64_t)SEL_KERNEL_CODE << 32 | (uint64_t)SEL_SYSRET << 48);
 	wrmsr(MSR_LSTAR, gate_address(gate_syscall));
 	wrmsr(MSR_FMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);

@@ -270,6 +270,9 @@ static inline uint64_t read_rflags(void)
 	return v;
 }
 
+/* For xsave and xrstor: whatever XCR0 allows. */
+#define XCR0_ALL UINT64_MAX
+
 /* `area`: 64-byte aligned, boot_xsave_size bytes; `mask`: of XCR0. */
 static inline void xsave(void *area, uint64_t mask)
 {

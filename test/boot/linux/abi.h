@@ -147,8 +147,11 @@ static inline void put_file(const char *path, const char *text)
 static inline void begin(void)
 {
 	sigset_t none;
-	pid_t child = fork();
+	pid_t child;
 
+	for (int fd = 3; fd < 1024; fd++) /* before fork: then the table is small again */
+		close(fd);
+	child = fork();
 	if (child > 0) {
 		int status = collect(child);
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
@@ -159,8 +162,6 @@ static inline void begin(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int i = 1; i < 65; i++)
 		signal(i, SIG_DFL);
-	for (int fd = 3; fd < 256; fd++)
-		close(fd);
 	close(0);
 	open("/dev/null", O_RDWR);
 }

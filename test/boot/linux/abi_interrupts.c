@@ -6,10 +6,12 @@
 #include <sys/time.h>
 
 static volatile int seen[65];
+static volatile int *ticks; /* of SIGALRM; children see it, too */
 
 static void note(int signal)
 {
 	seen[signal]++;
+	*ticks += signal == SIGALRM;
 }
 
 static void handle(int signal, int flags)
@@ -19,18 +21,27 @@ static void handle(int signal, int flags)
 	sigaction(signal, &action, NULL);
 }
 
-/* SIGALRM every 20 ms, and once only if `once`. */
-static void tick(bool once)
+/* SIGALRM in 20 ms, then every `ms`. */
+static void tick(long ms)
 {
-	struct itimerval in = { { 0, once ? 0 : 20000 }, { 0, 20000 } };
+	struct itimerval in = { { 0, ms * 1000 }, { 0, 20000 } };
 
 	setitimer(ITIMER_REAL, &in, NULL);
 }
 
-static void quiet(void)
+/* No more of it; the value and errno pass through. */
+static long quiet(long value)
 {
+	int error = errno;
+
 	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	errno = error;
+	return value;
 }
+
+/* VALUE of a call that waits until a signal comes. A slow machine may not get to
+ * the call before the first one does; another follows. */
+#define CUT(call) (tick(500), errno = 0, say_result(#call, quiet((long)(call)), false))
 
 /* Each of these waits for ever, or for long, and is interrupted. */
 static void cut_short(int flags)
@@ -40,60 +51,51 @@ static void cut_short(int flags)
 	struct pollfd p;
 	struct timespec long_time = { 30, 0 }, rest;
 	sigset_t none, all;
+	pid_t child;
 	fd_set set;
 
 	SAY("flags %x:", flags);
 	handle(SIGALRM, flags);
 	pipe(ends);
 	p = (struct pollfd){ ends[0], POLLIN, 0 };
-	tick(true);
-	VALUE(poll(&p, 1, -1));
-	tick(true);
-	VALUE(poll(&p, 1, 30000));
+	CUT(poll(&p, 1, -1));
+	CUT(poll(&p, 1, 30000));
 	FD_ZERO(&set);
 	FD_SET(ends[0], &set);
-	tick(true);
-	VALUE(select(64, &set, NULL, NULL, NULL));
+	CUT(select(64, &set, NULL, NULL, NULL));
 	SAY("set left alone: %d", FD_ISSET(ends[0], &set) != 0);
-	tick(true);
-	VALUE(nanosleep(&long_time, &rest));
-	TRUTH(rest.tv_sec == 29);
-	tick(true);
-	VALUE(clock_nanosleep(CLOCK_MONOTONIC, 0, &long_time, &rest));
-	tick(true);
-	VALUE(pause());
+	CUT(nanosleep(&long_time, &rest));
+	TRUTH(rest.tv_sec >= 20 && rest.tv_sec < 30);
+	CUT(clock_nanosleep(CLOCK_MONOTONIC, 0, &long_time, &rest));
+	CUT(pause());
 	sigemptyset(&none);
-	tick(true);
-	VALUE(sigsuspend(&none));
+	CUT(sigsuspend(&none));
 	sigemptyset(&all);
 	sigaddset(&all, SIGUSR1);
-	tick(true);
-	VALUE(syscall(SYS_rt_sigtimedwait, &all, NULL, &long_time, 8)); /* musl's tries again */
+	CUT(syscall(SYS_rt_sigtimedwait, &all, NULL, &long_time, 8)); /* musl's tries again */
 	if ((flags & SA_RESTART) == 0) {
-		tick(true);
-		VALUE(read(ends[0], &c, 1));
-		if (fork() == 0) {
-			sleep_ms(200);
-			_exit(0);
-		}
-		tick(true);
-		VALUE(wait(NULL));
+		CUT(read(ends[0], &c, 1));
+		if ((child = fork()) == 0)
+			for (;;)
+				pause();
+		CUT(wait(NULL));
+		kill(child, SIGKILL);
 		TRUTH(wait(NULL) > 0);
 		OK(mkfifo("fifo", 0600));
-		tick(true);
-		VALUE(open("fifo", O_RDONLY));
+		CUT(open("fifo", O_RDONLY));
 		return;
 	}
-	seen[SIGALRM] = 0;
+	seen[SIGALRM] = *ticks = 0;
 	if (fork() == 0) {
-		sleep_ms(110);
+		while (*ticks < 3)
+			sleep_ms(5);
 		write(ends[1], "x", 1);
 		_exit(0);
 	}
-	tick(false);
+	tick(20);
 	VALUE(read(ends[0], &c, 1));
 	TRUTH(wait(NULL) > 0);
-	quiet();
+	quiet(0);
 	TRUTH(seen[SIGALRM] >= 3);
 }
 
@@ -106,8 +108,8 @@ static void half_done(void)
 
 	pipe(ends);
 	handle(SIGALRM, SA_RESTART);
-	tick(true);
-	n = write(ends[1], large, sizeof large);
+	tick(500);
+	n = quiet(write(ends[1], large, sizeof large));
 	SAY("written: %ld", n);
 	close(ends[0]);
 	close(ends[1]);
@@ -116,15 +118,20 @@ static void half_done(void)
 static void timers(void)
 {
 	struct itimerval now = { { 0, 0 }, { 100, 0 } }, old;
+	unsigned left = 0;
 	sigset_t set;
 
 	handle(SIGALRM, 0);
 	VALUE(alarm(100));
-	VALUE(alarm(0));
+	for (int tries = 0; tries < 5 && left != 100; tries++) { /* half a second late, it is 99 */
+		alarm(100);
+		left = alarm(0);
+	}
+	SAY("left: %u", left);
 	OK(setitimer(ITIMER_REAL, &now, &old));
 	SAY("old %ld %ld", (long)old.it_value.tv_sec, (long)old.it_interval.tv_sec);
 	OK(getitimer(ITIMER_REAL, &old));
-	TRUTH(old.it_value.tv_sec == 99 && old.it_value.tv_usec > 0);
+	TRUTH(old.it_value.tv_sec >= 90 && old.it_value.tv_sec < 100);
 	CHILD("timers are not inherited") {
 		getitimer(ITIMER_REAL, &old);
 		SAY("%ld.%06ld", (long)old.it_value.tv_sec, (long)old.it_value.tv_usec);
@@ -133,21 +140,21 @@ static void timers(void)
 	OK(setitimer(ITIMER_REAL, &now, NULL));
 	OK(setitimer(5, &now, NULL));
 	OK(syscall(SYS_setitimer, ITIMER_REAL, 8, NULL));
-	quiet();
+	quiet(0);
 	seen[SIGALRM] = 0;
 	sigemptyset(&set);
 	sigaddset(&set, SIGALRM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	tick(false);
+	tick(20);
 	for (int i = 0; i < 3; i++)
 		VALUE(sigwaitinfo(&set, NULL));
-	quiet();
+	quiet(0);
 	sigtimedwait(&set, NULL, &(struct timespec){ 0 });
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	SAY("handled %d", seen[SIGALRM]);
 	CHILD("an alarm") {
 		signal(SIGALRM, SIG_DFL);
-		tick(true);
+		tick(0);
 		pause();
 	}
 }
@@ -198,6 +205,7 @@ static void suspending(void)
 static void groups(void)
 {
 	pid_t leader = 0, children[3];
+	siginfo_t info;
 	int ready[2];
 	char c;
 
@@ -228,7 +236,7 @@ static void groups(void)
 	OK(kill(0, SIGHUP));
 	if ((children[0] = fork()) == 0)
 		_exit(0);
-	sleep_ms(20);
+	waitid(P_PID, (id_t)children[0], &info, WEXITED | WNOWAIT);
 	OK(kill(children[0], SIGTERM)); /* a zombie */
 	say_status("a zombie", collect(children[0]));
 }
@@ -236,6 +244,7 @@ static void groups(void)
 int main(void)
 {
 	begin();
+	ticks = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	cut_short(0);
 	cut_short(SA_RESTART);
 	half_done();

@@ -190,7 +190,7 @@ static void polling(void)
 		write(out, "x", 1);
 		_exit(0);
 	}
-	VALUE(poll(p, 1, 5000));
+	VALUE(poll(p, 1, 50000));
 	SAY("revents %x", p[0].revents);
 	wait(NULL);
 	read(in, &(char){ 0 }, 1);
@@ -200,7 +200,7 @@ static void polling(void)
 		_exit(0);
 	}
 	close(out);
-	VALUE(poll(p, 1, 5000));
+	VALUE(poll(p, 1, 50000));
 	SAY("revents %x", p[0].revents);
 	wait(NULL);
 	fresh(O_NONBLOCK);
@@ -213,7 +213,7 @@ static void polling(void)
 		read(in, all, sizeof all);
 		_exit(0);
 	}
-	VALUE(poll(p, 1, 5000));
+	VALUE(poll(p, 1, 50000));
 	SAY("revents %x", p[0].revents);
 	wait(NULL);
 	put_file("f", "abc");
@@ -224,7 +224,7 @@ static void polling(void)
 
 static void selecting(void)
 {
-	struct timeval none = { 0, 0 }, little = { 0, 5000 }, bad = { -1, 0 }, large = { 5, 0 };
+	struct timeval none = { 0, 0 }, little = { 0, 5000 }, bad = { -1, 0 }, large = { 50, 0 };
 	fd_set r, w, e;
 
 	fresh(0);
@@ -247,6 +247,7 @@ static void selecting(void)
 	FD_ZERO(&r);
 	FD_SET(99, &r);
 	VALUE(select(100, &r, NULL, NULL, &none));
+	SAY("beyond the table: %d", FD_ISSET(99, &r));
 	VALUE(select(99, &r, NULL, NULL, &none));
 	VALUE(syscall(SYS_select, -1, NULL, NULL, NULL, &none));
 	VALUE(syscall(SYS_select, 1, 8, NULL, NULL, &none));
@@ -255,11 +256,47 @@ static void selecting(void)
 	FD_ZERO(&r);
 	FD_SET(in, &r);
 	VALUE(select(64, &r, NULL, NULL, &large));
-	SAY("some time is left: %d", large.tv_sec >= 4);
+	SAY("some time is left: %d", large.tv_sec >= 40);
 	FD_SET(in, &r);
 	close(out);
 	VALUE(select(64, &r, NULL, NULL, &large));
 	out = -1;
+}
+
+/* A descriptor that is not open is told only where the table has room for it:
+ * 64, 128, 256... of them; closing gives no room back, fork does. */
+static void selecting_far(void)
+{
+	struct timeval none = { 0, 0 };
+	union {
+		fd_set set;
+		uint64_t words[64];
+	} r;
+
+	for (int fd = 63; fd < 2048; fd = fd % 2 != 0 ? fd + 1 : fd * 2 - 1) {
+		memset(&r, 0, sizeof r);
+		r.words[fd / 64] = 1ul << fd % 64;
+		SAY("%d: %d", fd, select(fd + 1, &r.set, NULL, NULL, &none));
+	}
+	dup2(in, 120);
+	for (int last = 127; last < 129; last++) {
+		memset(&r, 0, sizeof r);
+		r.words[last / 64] = 1ul << last % 64;
+		VALUE(select(4096, &r.set, NULL, NULL, &none));
+	}
+	close(120);
+	memset(&r, 0, sizeof r);
+	r.words[1] = 1ul << 56;
+	VALUE(select(4096, &r.set, NULL, NULL, &none));
+	CHILD("a child's table") VALUE(select(4096, &r.set, NULL, NULL, &none));
+	VALUE(dup2(in, 1000));
+	memset(&r, 0, sizeof r);
+	r.words[15] = 1ul << 40;
+	VALUE(select(INT32_MAX, &r.set, NULL, NULL, &none));
+	r.words[15] |= 1ul << 63;
+	VALUE(select(INT32_MAX, &r.set, NULL, NULL, &none));
+	VALUE(select(1023, &r.set, NULL, NULL, &none));
+	close(1000);
 }
 
 static void fifos(void)
@@ -308,6 +345,7 @@ int main(void)
 	waiting();
 	polling();
 	selecting();
+	selecting_far();
 	fifos();
 	return 0;
 }

@@ -129,10 +129,25 @@ static void directories(void)
 	SAY("descriptors: %d", fds);
 }
 
+/* The state in the stat file, once it is the one wanted, or after ten seconds. */
+static char state_of(const char *path, char wanted)
+{
+	char *end = NULL;
+
+	for (int tries = 0; tries < 1000; tries++) {
+		get(path);
+		end = strrchr(text, ')');
+		if (end != NULL && end[2] == wanted)
+			break;
+		sleep_ms(10);
+	}
+	return end != NULL ? end[2] : '?';
+}
+
 /* What another process looks like: asleep, stopped, dead. */
 static void others(void)
 {
-	char path[40], *state;
+	char path[40];
 	pid_t child = fork();
 
 	if (child == 0)
@@ -140,10 +155,7 @@ static void others(void)
 			pause();
 	snprintf(path, sizeof path, "/proc/%d/stat", child);
 	for (int i = 0; i < 3; i++) {
-		sleep_ms(150);
-		get(path);
-		state = strrchr(text, ')');
-		SAY("state %c", state != NULL ? state[2] : '?');
+		SAY("state %c", state_of(path, "STZ"[i]));
 		kill(child, i == 0 ? SIGSTOP : SIGKILL);
 	}
 	collect(child);

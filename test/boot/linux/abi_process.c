@@ -48,10 +48,12 @@ static void endings(void)
 
 static void waiting(void)
 {
-	int status = 77;
+	int status = 77, go[2];
 	siginfo_t info;
 	pid_t child;
+	char c;
 
+	pipe(go);
 	VALUE(wait(NULL));
 	VALUE(waitpid(-1, NULL, WNOHANG));
 	VALUE(waitpid(getpid(), NULL, 0));
@@ -60,7 +62,7 @@ static void waiting(void)
 	VALUE(waitpid(1, NULL, 0));
 	child = fork();
 	if (child == 0) {
-		sleep_ms(50);
+		read(go[0], &c, 1);
 		_exit(5);
 	}
 	VALUE(waitpid(child, &status, WNOHANG));
@@ -68,13 +70,14 @@ static void waiting(void)
 	say_info("WNOHANG", child, waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG), &info);
 	VALUE(waitid(P_PID, (id_t)child, &info, 0));
 	VALUE(waitid(77, (id_t)child, &info, WEXITED));
+	write(go[1], "x", 1);
 	say_info("WNOWAIT", child, waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), &info);
 	say_info("waitid", child, waitid(P_ALL, 0, &info, WEXITED), &info);
 	say_info("waitid again", child, waitid(P_ALL, 0, &info, WEXITED), &info);
 	child = fork();
 	if (child == 0) {
 		raise(SIGSTOP);
-		sleep_ms(200); /* or the parent might find the end only */
+		read(go[0], &c, 1); /* or the parent might find the end only */
 		raise(SIGTSTP);
 		_exit(6);
 	}
@@ -84,6 +87,7 @@ static void waiting(void)
 	OK(kill(child, SIGCONT));
 	TRUTH(waitpid(child, &status, WCONTINUED) == child);
 	say_status("then", status);
+	write(go[1], "x", 1);
 	say_info("then", child, waitid(P_PID, (id_t)child, &info, WEXITED | WSTOPPED), &info);
 	kill(child, SIGCONT);
 	say_info("then", child, waitid(P_PID, (id_t)child, &info, WEXITED), &info);
@@ -102,6 +106,8 @@ static void waiting(void)
 		_exit(1);
 	VALUE(wait(&status));
 	signal(SIGCHLD, SIG_DFL);
+	close(go[0]);
+	close(go[1]);
 }
 
 /* A child gets a copy; vfork's and the parent have one memory. */

@@ -6,8 +6,11 @@
 #include "test/boot/modules/attack.h"
 
 #include "abi/capset.h"
+#include "abi/libos.capnp.h"
 #include "abi/memory.capnp.h"
+#include "abi/process.capnp.h"
 #include "abi/space.capnp.h"
+#include "abi/spawner.capnp.h"
 #include "rt/module_string.h"
 #include "rt/ring.h"
 #include "test/boot/modules/attack_code.h"
@@ -121,6 +124,7 @@ void module_trap(struct trap *trap)
 }
 
 #include "test/boot/modules/attack_programs.h"
+#include "test/boot/modules/attack_asks.h"
 
 /* --- deeds ------------------------------------------------------------------- */
 
@@ -497,10 +501,19 @@ static void trap_stack(void)
 	run_program(program_trap_stack);
 }
 
+/* Where the CapSet is to appear, something is. */
 static void lazy_ring_taken(void)
 {
-	MUST(fresh("space", PROGRAM_RINGS, 1, READ_WRITE) == STATUS_OK);
+	MUST(fresh("space", PROGRAM_CAPSET, 1, READ_WRITE) == STATUS_OK);
 	run_program(program_lazy_ring_taken);
+}
+
+/* The same of the first place for a ring: it appears at the next. */
+static void lazy_ring_beside(void)
+{
+	MUST(fresh("space", PROGRAM_RINGS, 1, READ_WRITE) == STATUS_OK);
+	*(uint64_t *)PROGRAM_RINGS = 0x5a5a;
+	run_program(program_lazy_ring_beside);
 }
 
 /* Its stack's top is such that a struct module_trap lies on two pages. The

@@ -46,6 +46,12 @@ enum {
 
 #define SURVIVED 0x5001
 
+/* 0x5100 + a status: what a program was answered by the exokernel. */
+#define ATTACK_ANSWERED(status) (0x5100 + (status))
+
+/* What the second stage of a program is started with. */
+#define ATTACK_STAGE 0x57a6e00000000000
+
 /* A vector: some processors stop this by one, some by another, and QEMU's lets
  * some of it pass; all that counts is that nothing comes of it. */
 #define VARIES 255
@@ -338,6 +344,13 @@ enum attack_number {
 	DEED(trap_stack) \
 	DEED(lazy_ring) \
 	DEED(lazy_ring_taken) \
+	DEED(lazy_ring_beside) \
+	DEED(spawner_refused) \
+	DEED(process_thread_refused) \
+	DEED(program_looks_at_itself) \
+	DEED(program_wants_its_thread) \
+	DEED(program_moves) \
+	DEED(program_moves_natively) \
 	DEED(interrupt_at_page_edge) \
 	DEED(reader) \
 	DEED(vectors_kept_apart) \

@@ -121,6 +121,11 @@ PROGRAM_CODE(program_lazy_ring,
 PROGRAM_CODE(program_lazy_ring_taken, "movl $200, %r12d\n"
              "2: xorl %eax, %eax\n xorl %edi, %edi\n xorl %esi, %esi\n int $0x90\n"
              "cmpl $6, %eax\n" UNLESS("je") "decl %r12d\n jnz 2b\n" EXIT_WITH(0x6000));
+PROGRAM_CODE(program_lazy_ring_beside,
+             "xorl %eax, %eax\n xorl %edi, %edi\n xorl %esi, %esi\n int $0x90\n"
+             "testl %eax, %eax\n" UNLESS("jz")
+             "movabsq $0x00007ffff0002000, %rax\n cmpq %rax, %rdx\n" UNLESS("je")
+             "cmpq $0x5a5a, -4096(%rdx)\n" UNLESS("je") EXIT_WITH(0x6000));
 
 /* rdi: a pattern. Fills all vector, x87 and control registers, and looks at
  * them again and again for 0.15 s or so. */

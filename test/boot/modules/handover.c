@@ -106,7 +106,9 @@ static void this_is_pid_1(void)
 static void what_was_given_is_there(void)
 {
 	static const char *const given[] = {
-		"console", "table", "power", "initrd", "start", "libos", "self", "space", "module",
+		"console", "table", "power", "initrd", "start", "libos", "self", "space", "thread",
+		"inspector",
+		"module", "modules",
 	};
 	enum { COUNT = sizeof given / sizeof given[0] };
 	for (size_t i = 0; i < COUNT; i++)

@@ -20,11 +20,11 @@
 #include "test/boot/modules/attack.h"
 
 #define JUDGE_BUNDLE ((const uint8_t *)0x100000000)
-#ifndef JUDGE_LIMIT_NS
-#define JUDGE_LIMIT_NS 15000000000ul
+/* What must end gets so long: a busy host may put it off. */
+#define JUDGE_PATIENCE_NS 15000000000ul
+#ifndef JUDGE_LIMIT_NS /* an attack, which need not end */
+#define JUDGE_LIMIT_NS JUDGE_PATIENCE_NS
 #endif
-/* A killed process ends as soon as its CPU gets to run, which a busy host may put off. */
-#define JUDGE_KILL_LIMIT_NS 15000000000ul
 
 enum { JUDGE_PAGES = 400 };
 
@@ -143,6 +143,8 @@ static inline uint32_t judge_load(struct judge *j, const char *id)
 	             judge_load_sized(j, id, j->image, j->image_size, JUDGE_PAGES, false, &libos));
 	CHECK_STATUS(&j->check, STATUS_OK, judge_grant(j, libos, "memory", j->memory));
 	CHECK_STATUS(&j->check, STATUS_OK, judge_grant(j, libos, "timer", j->timer));
+	CHECK_STATUS(&j->check, STATUS_OK,
+	             judge_grant(j, libos, "spawner", native_find(j->self, "spawner")));
 	return libos;
 }
 
@@ -212,8 +214,8 @@ static inline void judge_fault(struct judge *j, uint32_t process, struct ending 
 	end->instruction = process_fault_results_get_instruction(r);
 }
 
-/* Waits for it to end, and kills it if it does not. */
-static inline struct ending judge_wait(struct judge *j, uint32_t process)
+/* Waits for it to end, and kills it if it does not within `limit` ns. */
+static inline struct ending judge_wait_within(struct judge *j, uint32_t process, uint64_t limit)
 {
 	struct ring *ring = j->self->ring;
 	struct ending end = { .hung = false };
@@ -229,7 +231,7 @@ static inline struct ending judge_wait(struct judge *j, uint32_t process)
 		.results = (uint64_t)(ring->area + 256), .results_size = 256,
 	};
 	ring_push(ring);
-	status = ring_enter(1, JUDGE_LIMIT_NS);
+	status = ring_enter(1, limit);
 	if (status == STATUS_TIMEOUT) {
 		/* By hand: native_send() would take the wait's completion for its own. */
 		end.hung = true;
@@ -241,7 +243,7 @@ static inline struct ending judge_wait(struct judge *j, uint32_t process)
 			.params_size = (uint32_t)capnp_builder_size(&b),
 		};
 		ring_push(ring);
-		CHECK_STATUS(&j->check, STATUS_OK, ring_enter(2, JUDGE_KILL_LIMIT_NS));
+		CHECK_STATUS(&j->check, STATUS_OK, ring_enter(2, JUDGE_PATIENCE_NS));
 	}
 	while (ring_done(ring))
 		;
@@ -251,6 +253,11 @@ static inline struct ending judge_wait(struct judge *j, uint32_t process)
 	if (end.reason == END_REASON_FAULTED)
 		judge_fault(j, process, &end);
 	return end;
+}
+
+static inline struct ending judge_wait(struct judge *j, uint32_t process)
+{
+	return judge_wait_within(j, process, JUDGE_LIMIT_NS);
 }
 
 static inline void judge_forget(struct judge *j, struct victim *v)
@@ -277,7 +284,8 @@ static inline void judge_sleep(struct judge *j, uint64_t nanoseconds)
 }
 
 /* One process of the libOS, from its start to its end. */
-static inline struct ending judge_run(struct judge *j, uint32_t libos, uint64_t argument)
+static inline struct ending judge_run_within(struct judge *j, uint32_t libos, uint64_t argument,
+                                            uint64_t limit)
 {
 	struct ending end = { .hung = true };
 	struct victim v;
@@ -288,9 +296,14 @@ static inline struct ending judge_run(struct judge *j, uint32_t libos, uint64_t 
 	if (status != STATUS_OK)
 		return end;
 	CHECK_STATUS(&j->check, STATUS_OK, judge_thread_start(j, v.thread));
-	end = judge_wait(j, v.process);
+	end = judge_wait_within(j, v.process, limit);
 	judge_forget(j, &v);
 	return end;
+}
+
+static inline struct ending judge_run(struct judge *j, uint32_t libos, uint64_t argument)
+{
+	return judge_run_within(j, libos, argument, JUDGE_LIMIT_NS);
 }
 
 /* ... of a libOS that is loaded for it. */
@@ -306,7 +319,8 @@ static inline struct ending judge_attack(struct judge *j, uint64_t argument)
 static inline bool judge_canary(struct judge *j)
 {
 	uint32_t libos = judge_load(j, "canary");
-	struct ending end = judge_run(j, libos, ATTACK_ARGUMENT(KIND_CANARY, 0, 0));
+	struct ending end = judge_run_within(j, libos, ATTACK_ARGUMENT(KIND_CANARY, 0, 0),
+	                                    JUDGE_PATIENCE_NS);
 
 	judge_release(j, libos);
 	if (!end.hung && end.reason == END_REASON_EXITED && end.code == CANARY)

@@ -3,8 +3,6 @@
 #define JUDGE_LIMIT_NS 20000000ul
 #include "test/boot/native/attack.h"
 
-enum { CANARY_EVERY = 512, KEEPER_RING = 0x7fff0000 };
-
 /* jump_gate()'s in attack.c: bit 0, rcx negative; bits 1 and 2, where rsp points;
  * bit 3, rdi in the exokernel. */
 static const uint32_t settings[] = { 0, 1, 2, 3, 4, 8, 9, 10 };
@@ -22,21 +20,6 @@ static void count(const struct ending *end)
 		exits++;
 }
 
-/* Keeps the libOS loaded: a process whose thread never starts. */
-static struct victim keep(uint32_t libos)
-{
-	struct victim keeper;
-
-	CHECK_STATUS(&judge.check, STATUS_OK,
-	             judge_spawn(&judge, libos,
-	                         (struct judge_start){
-	                                 .entry = judge.entry, .stack = judge.entry + 0x1000,
-	                                 .module_stack = judge.entry + 0x1000,
-	                                 .ring = MODULE_REGION + KEEPER_RING },
-	                         0, &keeper));
-	return keeper;
-}
-
 static void sweep(uint32_t setting)
 {
 	char name[] = { 's', 'e', 't', 't', 'i', 'n', 'g', '_', "0123456789abcdef"[setting], '\0' };
@@ -46,19 +29,10 @@ static void sweep(uint32_t setting)
 	exits = hangs = 0;
 	for (unsigned i = 0; i < 256; i++)
 		faults[i] = 0;
-	for (uint32_t offset = 0; offset < 4096;) {
-		uint32_t libos = judge_load(&judge, "hostile");
-		struct victim keeper = keep(libos);
+	for (uint32_t offset = 0; offset < 4096; offset++) {
+		struct ending end = judge_attack(&judge, ATTACK_ARGUMENT(KIND_GATE, offset, setting));
 
-		do {
-			struct ending end = judge_run(&judge, libos,
-			                              ATTACK_ARGUMENT(KIND_GATE, offset, setting));
-
-			count(&end);
-		} while (++offset % CANARY_EVERY);
-		CHECK_STATUS(&judge.check, STATUS_OK, judge_kill(&judge, keeper.process));
-		judge_forget(&judge, &keeper);
-		judge_release(&judge, libos);
+		count(&end);
 	}
 	judge_say(&judge, "gate", name, true, &none);
 	native_print(judge.self, "  %u exits, %u loops, faults:", exits, hangs);

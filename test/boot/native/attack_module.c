@@ -40,6 +40,12 @@ static void deed(uint32_t number)
 		/* It waits for an answer that is in nobody's page. */
 		passed = end.hung || judge_exited(&end, HARMLESS) || end.reason == END_REASON_EXITED;
 		break;
+	case DEED_program_looks_at_itself:
+		passed = judge_exited(&end, ATTACK_ANSWERED(STATUS_OK));
+		break;
+	case DEED_program_wants_its_thread:
+		passed = judge_exited(&end, ATTACK_ANSWERED(STATUS_DENIED));
+		break;
 	case DEED_syscall_at_user_end:
 		passed = judge_exited(&end, TRAPPED + 14);
 		break;
@@ -91,7 +97,8 @@ int native_main(struct native *self)
 		code_attack(i, false);
 	interrupts();
 	for (uint32_t i = 0; i < DEED_END; i++) {
-		if (i == DEED_interrupt_at_page_edge || i == DEED_reader)
+		if (i == DEED_interrupt_at_page_edge || i == DEED_reader ||
+		    i == DEED_program_moves || i == DEED_program_moves_natively)
 			continue; /* attack_system.c's */
 		if (i == DEED_null_stack_segment && emulated())
 			native_print(self, "skipped deed/null_stack_segment: QEMU lets it through\n");

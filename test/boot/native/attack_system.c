@@ -145,7 +145,7 @@ static void bad_starts(void)
 	/* A PID that is taken, or that there is none. */
 	s = good_start();
 	say("pid_taken", judge_spawn(&judge, libos, s, 1, &again) == STATUS_EXISTS &&
-	                         judge_spawn(&judge, libos, s, 4096, &again) != STATUS_OK &&
+	                         judge_spawn(&judge, libos, s, 1 << 20, &again) != STATUS_OK &&
 	                         judge_spawn(&judge, libos, s, UINT32_MAX, &again) != STATUS_OK);
 	CHECK_STATUS(&judge.check, STATUS_OK, judge_kill(&judge, keeper.process));
 	judge_forget(&judge, &keeper);
@@ -208,7 +208,7 @@ static void interrupt_at_page_edge(void)
 			continue;
 		}
 		CHECK_STATUS(&judge.check, STATUS_OK, judge_thread_start(&judge, v.thread));
-		judge_sleep(&judge, 20000000);
+		judge_sleep(&judge, 100000000); /* until it spins; a busy host may take long */
 		CHECK_STATUS(&judge.check, STATUS_OK,
 		             judge_simple(&judge, v.thread, THREAD_ID, THREAD_INTERRUPT));
 		end = judge_wait(&judge, v.process);
@@ -276,7 +276,8 @@ static void page_taken_from_program(void)
 	judge_release(&judge, libos);
 }
 
-/* The same of a module's page, taken through Libos.space. */
+/* The same of a module's page, taken through Libos.space. A busy host may put the
+ * module off: it maps the page itself, so it is taken until it must have been there. */
 static void page_taken_from_module(void)
 {
 	struct judge_start s = { .argument = ATTACK_ARGUMENT(KIND_DEED, DEED_reader, 0) };
@@ -291,9 +292,11 @@ static void page_taken_from_module(void)
 	region = call.caps[0];
 	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, libos, s, 0, &v));
 	CHECK_STATUS(&judge.check, STATUS_OK, judge_thread_start(&judge, v.thread));
-	judge_sleep(&judge, 20000000);
-	CHECK_STATUS(&judge.check, STATUS_OK,
-	             native_unmap(judge.self, region, (void *)NOWHERE, 1));
+	for (uint64_t pause = 20000000; pause <= 320000000; pause *= 2) {
+		judge_sleep(&judge, pause);
+		CHECK_STATUS(&judge.check, STATUS_OK,
+		             native_unmap(judge.self, region, (void *)NOWHERE, 1));
+	}
 	end = judge_wait(&judge, v.process);
 	judge_say(&judge, "system", "page_taken_from_module", judge_exited(&end, TRAPPED + 14), &end);
 	judge_forget(&judge, &v);
@@ -326,6 +329,135 @@ static void isolated_outlived(void)
 	say("isolated_outlived", true);
 }
 
+static bool listed(const char *id)
+{
+	struct libos_table_list_results_reader results;
+	struct capnp_list entries = { .count = 0 };
+	struct native_call call;
+
+	native_call(&call, judge.self, judge.table, LIBOS_TABLE_ID, LIBOS_TABLE_LIST);
+	(void)libos_table_list_params_build(&call.params);
+	if (native_send(&call) ||
+	    libos_table_list_results_read(call.results, call.results_size, &results) ||
+	    libos_table_list_results_get_entries(results, &entries))
+		return false;
+	for (uint32_t i = 0; i < entries.count; i++) {
+		struct capnp_text name = { "", 0 };
+
+		if (!libos_entry_get_id(libos_entry_list_get(entries, i), &name) &&
+		    strcmp(name.bytes, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Gone long before its load timer. */
+static bool soon_gone(const char *id)
+{
+	for (unsigned tries = 0; listed(id); tries++) {
+		if (tries == 1000)
+			return false;
+		judge_sleep(&judge, 10000000);
+	}
+	return true;
+}
+
+/* One process's module code faults: what all of them share cannot be trusted. */
+static void module_fault_ends_all(void)
+{
+	uint32_t libos = judge_load(&judge, "hostile");
+	struct judge_start s = good_start();
+	struct victim spins, waits, faults, late;
+	struct ending end, other;
+
+	s.argument = ATTACK_ARGUMENT(KIND_DEED, DEED_interrupt_at_page_edge, 0);
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, libos, s, 0, &spins));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_thread_start(&judge, spins.thread));
+	judge_sleep(&judge, 20000000);
+	s.ring += 0x1000;
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, libos, s, 0, &waits));
+	s.ring += 0x1000;
+	s.argument = ATTACK_ARGUMENT(KIND_INT1, 0x21, 0);
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, libos, s, 0, &faults));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_thread_start(&judge, faults.thread));
+	end = judge_wait(&judge, faults.process);
+	judge_say(&judge, "system", "module_fault", judge_faulted(&end, 13, 0), &end);
+	other = judge_wait(&judge, spins.process);
+	judge_say(&judge, "system", "module_fault_ends_others",
+	          !other.hung && other.reason == END_REASON_KILLED && other.code == -1, &other);
+	other = judge_wait(&judge, waits.process);
+	judge_say(&judge, "system", "module_fault_ends_unstarted",
+	          !other.hung && other.reason == END_REASON_KILLED, &other);
+	say("module_fault_is_the_end",
+	    judge_spawn(&judge, libos, s, 0, &late) == STATUS_GONE && !listed("hostile"));
+	judge_forget(&judge, &spins);
+	judge_forget(&judge, &waits);
+	judge_forget(&judge, &faults);
+	judge_release(&judge, libos);
+}
+
+/* A program moves to another libOS behind its module's back: the module's
+ * process is over, and says why. */
+static void move(const char *name, uint32_t deed, uint32_t target, uint64_t pages)
+{
+	uint32_t libos = judge_load(&judge, "hostile");
+	struct judge_start s = { .argument = ATTACK_ARGUMENT(KIND_DEED, deed, pages) };
+	struct victim v;
+	struct ending end;
+
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_grant(&judge, libos, "target", target));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_grant(&judge, libos, "program", judge.bundle));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, libos, s, 0, &v));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_thread_start(&judge, v.thread));
+	end = judge_wait(&judge, v.process);
+	judge_say(&judge, "system", name,
+	          !end.hung && end.reason == END_REASON_MOVED && !listed("hostile"), &end);
+	judge_forget(&judge, &v);
+	judge_release(&judge, libos);
+}
+
+static void program_moves(void)
+{
+	uint32_t target = judge_load(&judge, "target");
+
+	move("program_moves", DEED_program_moves, target, 0);
+	say("program_has_moved", soon_gone("target"));
+	judge_release(&judge, target);
+}
+
+#define STAGE_BOARD ((volatile uint32_t *)(JUDGE_BUNDLE + 0x1e0000)) /* beside it */
+enum { STAGE_WAS_HERE = 0x600d };
+
+static void program_moves_natively(void)
+{
+	struct check *check = &judge.check;
+	uint32_t board, target = 0;
+
+	CHECK_STATUS(check, STATUS_OK, native_allocate(judge.self, judge.memory, 1, &board));
+	CHECK_STATUS(check, STATUS_OK, native_map(judge.self, judge.space, board, 0,
+	                                          (void *)STAGE_BOARD, 1,
+	                                          ACCESS_READ | ACCESS_WRITE));
+	CHECK_STATUS(check, STATUS_OK,
+	             judge_load_sized(&judge, "target", 0, 0, 200, false, &target));
+	CHECK_STATUS(check, STATUS_OK, judge_grant(&judge, target, "board", board));
+	move("program_moves_natively", DEED_program_moves_natively, target,
+	     judge.self->argument >> 12);
+	say("program_is_native_now", soon_gone("target") && *STAGE_BOARD == STAGE_WAS_HERE);
+	CHECK_STATUS(check, STATUS_OK,
+	             native_unmap(judge.self, judge.space, (void *)STAGE_BOARD, 1));
+	judge_release(&judge, board);
+	judge_release(&judge, target);
+}
+
+/* This program again, as such a second stage. */
+static int stage(struct native *self)
+{
+	if (native_map(self, native_find(self, "space"), native_find(self, "board"), 0,
+	               (void *)STAGE_BOARD, 1, ACCESS_READ | ACCESS_WRITE) == STATUS_OK)
+		*STAGE_BOARD = STAGE_WAS_HERE;
+	return 0;
+}
+
 int native_main(struct native *self)
 {
 	static const struct { const char *name; void (*run)(void); } steps[] = {
@@ -339,8 +471,13 @@ int native_main(struct native *self)
 		{ "page_taken_from_program", page_taken_from_program },
 		{ "page_taken_from_module", page_taken_from_module },
 		{ "isolated_outlived", isolated_outlived },
+		{ "module_fault_ends_all", module_fault_ends_all },
+		{ "program_moves", program_moves },
+		{ "program_moves_natively", program_moves_natively },
 	};
 
+	if (self->argument == ATTACK_STAGE)
+		return stage(self);
 	judge_start(&judge, self, "attack_system");
 	judge_canary(&judge);
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {

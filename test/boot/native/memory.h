@@ -15,8 +15,8 @@ enum {
 	NOT_MAPPED = 1 << 16,
 };
 
-/* Of a MemoryObject or, with its interface, a ReadOnlyMemory: their methods
- * `size` and `read` have the same shapes and numbers. */
+/* Of a MemoryObject or, with its interface, a ReadOnlyMemory or a SharedBuffer:
+ * their methods `size`, `read` and `write` have the same shapes and numbers. */
 MUST_CHECK static inline enum status native_size(struct native *self, uint32_t object,
                                                  uint64_t interface, uint64_t *pages)
 {
@@ -38,6 +38,8 @@ MUST_CHECK static inline enum status native_read(struct native *self, uint32_t o
 	struct native_call call;
 	struct memory_object_read_results_reader results;
 	struct capnp_data data;
+	_Static_assert((int)SHARED_BUFFER_READ == (int)READ_ONLY_MEMORY_READ &&
+	               (int)SHARED_BUFFER_WRITE == (int)MEMORY_OBJECT_WRITE, "");
 	native_call(&call, self, object, interface, interface == MEMORY_OBJECT_ID
 	            ? (uint16_t)MEMORY_OBJECT_READ : (uint16_t)READ_ONLY_MEMORY_READ);
 	struct memory_object_read_params_builder params =

@@ -252,7 +252,7 @@ static void no_page_of_a_region_is_writable_and_executable(void)
 	static const uint64_t at = MODULE_REGION + 0x100000;
 	uint32_t image = least_module(), object = allocate(1), region, access;
 	struct native_call call;
-	spawn_under("region", image);
+	spawn_under("region", image, 0);
 	native_call(&call, self, other.libos, LIBOS_ID, LIBOS_SPACE);
 	OK(native_send(&call));
 	region = call.caps[0];

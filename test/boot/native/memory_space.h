@@ -136,7 +136,8 @@ static inline void put_there(uintptr_t address, uint64_t value)
 }
 
 /* `image` 0: an empty module. */
-static inline enum status load(const char *id, uint32_t image, uint32_t *libos)
+static inline enum status load_with(const char *id, uint32_t image, uint64_t pages,
+                                    uint32_t *libos)
 {
 	struct native_call call;
 	native_call(&call, self, native_find(self, "libos"), LIBOS_TABLE_ID, LIBOS_TABLE_LOAD);
@@ -145,15 +146,21 @@ static inline enum status load(const char *id, uint32_t image, uint32_t *libos)
 	if (image != 0)
 		libos_table_load_params_set_image(params, native_attach(&call, image));
 	libos_table_load_params_set_size(params, image != 0 ? NATIVE_PAGE : 0);
-	libos_table_load_params_set_pages(params, LEDGER_PAGES);
+	libos_table_load_params_set_pages(params, pages);
 	libos_table_load_params_set_timeout_ns(params, ~0ull);
 	enum status status = native_send(&call);
 	*libos = call.caps[0];
 	return status;
 }
 
-/* Never started, it ends when it is released, and its libOS with it. */
-static inline void spawn_under(const char *id, uint32_t image)
+static inline enum status load(const char *id, uint32_t image, uint32_t *libos)
+{
+	return load_with(id, image, LEDGER_PAGES, libos);
+}
+
+/* Never started, it ends when it is released, and its libOS with it. With an
+ * image, the module says where it begins. */
+static inline void spawn_under(const char *id, uint32_t image, uintptr_t entry)
 {
 	struct native_call call;
 	struct libos_spawn_results_reader results;
@@ -162,8 +169,8 @@ static inline void spawn_under(const char *id, uint32_t image)
 	native_call(&call, self, other.libos, LIBOS_ID, LIBOS_SPAWN);
 	struct thread_start_builder start =
 	        libos_spawn_params_init_start(libos_spawn_params_build(&call.params));
-	if (image == 0) { /* else the module says where */
-		thread_start_set_entry(start, (uintptr_t)obey);
+	if (image == 0) {
+		thread_start_set_entry(start, entry);
 		thread_start_set_stack(start, STACK_TOP - 8);
 	}
 	OK(native_send(&call));
@@ -178,7 +185,12 @@ static inline void spawn_under(const char *id, uint32_t image)
 
 static inline void spawn(void)
 {
-	spawn_under("other", 0);
+	spawn_under("other", 0, (uintptr_t)obey);
+}
+
+static inline void spawn_at(uintptr_t entry)
+{
+	spawn_under("other", 0, entry);
 }
 
 static inline void run_other(void)

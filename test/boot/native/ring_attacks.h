@@ -99,8 +99,8 @@ any_capability(struct garbage *g)
 	static const struct { const char *name; uint64_t interface; uint16_t methods; } known[] = {
 		{ "console", CONSOLE_ID, 2 },      { "timer", TIMER_ID, 3 },
 		{ "memory", MEMORY_POOL_ID, 2 },   { "power", POWER_ID, 1 },
-		{ "libos", LIBOS_TABLE_ID, 2 },    { "bundle", MEMORY_OBJECT_ID, 5 },
-		{ "space", ADDRESS_SPACE_ID, 7 },  { "self", PROCESS_ID, 4 },
+		{ "libos", LIBOS_TABLE_ID, 2 },    { "bundle", MEMORY_OBJECT_ID, 7 },
+		{ "space", ADDRESS_SPACE_ID, 10 },  { "self", PROCESS_ID, 7 },
 	};
 	uint64_t i = below(g, sizeof known / sizeof known[0]);
 	return (struct known){ native_find(g->self, known[i].name), known[i].interface,
@@ -144,7 +144,7 @@ static void harmless(struct garbage *g, struct ring_sqe *e)
 	};
 	uint64_t i = below(g, sizeof calls / sizeof calls[0]);
 	e->op = RING_CALL;
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->cap = calls[i].cap;
 	e->interface = calls[i].interface;
 	e->method = calls[i].method;
@@ -164,6 +164,7 @@ static uint32_t unknown_op(struct garbage *g, struct ring_sqe *e)
 static uint32_t no_capability(struct garbage *g, struct ring_sqe *e)
 {
 	e->op = below(g, 2) ? RING_CALL : RING_RELEASE;
+	e->chained = 0;
 	e->cap = dead_id(g);
 	return MAY(STATUS_NO_CAP) | MAY(STATUS_INVALID);
 }
@@ -172,6 +173,7 @@ static uint32_t wrong_interface(struct garbage *g, struct ring_sqe *e)
 {
 	struct known known = any_capability(g);
 	e->op = RING_CALL;
+	e->chained = 0;
 	e->cap = known.cap;
 	if (below(g, 2))
 		e->interface = any_capability(g).interface;
@@ -187,7 +189,7 @@ static uint32_t wrong_method(struct garbage *g, struct ring_sqe *e)
 	e->cap = known.cap;
 	e->interface = known.interface;
 	e->method = (uint16_t)(known.methods + below(g, 65536 - known.methods));
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->params_size = 0;
 	e->results_size = 0;
 	return MAY(STATUS_NO_METHOD);
@@ -226,14 +228,14 @@ static uint32_t short_results(struct garbage *g, struct ring_sqe *e)
 static uint32_t too_many_caps(struct garbage *g, struct ring_sqe *e)
 {
 	harmless(g, e);
-	e->caps_count = (uint8_t)(RING_CAPS + 1 + below(g, 255 - RING_CAPS));
+	e->caps_how = (uint8_t)(RING_CAPS + 1 + below(g, 3));
 	return MAY(STATUS_INVALID);
 }
 
 static uint32_t dead_caps(struct garbage *g, struct ring_sqe *e)
 {
 	harmless(g, e);
-	e->caps_count = (uint8_t)(1 + below(g, RING_CAPS));
+	e->caps_how = (uint8_t)(1 + below(g, RING_CAPS));
 	for (uint32_t i = 0; i < RING_CAPS; i++)
 		e->caps[i] = dead_id(g);
 	return MAY(STATUS_NO_CAP);
@@ -263,7 +265,7 @@ static struct capnp_builder params_for(struct garbage *g, struct ring_sqe *e, ui
 	e->cap = cap;
 	e->interface = interface;
 	e->method = method;
-	e->caps_count = 0;
+	e->caps_how = 0;
 	e->params = (uintptr_t)g->message;
 	e->results = (uintptr_t)g->results;
 	e->results_size = sizeof g->results;
@@ -313,7 +315,7 @@ static uint32_t outside_space(struct garbage *g, struct ring_sqe *e)
 	uint64_t pages = below(g, 2) ? 1 + below(g, 3) : next(g);
 	struct capnp_builder b = params_for(g, e, g->space, ADDRESS_SPACE_ID,
 	                                    below(g, 2) ? ADDRESS_SPACE_MAP : ADDRESS_SPACE_FRESH);
-	e->caps_count = 1;
+	e->caps_how = 1;
 	e->caps[0] = g->object;
 	if (e->method == ADDRESS_SPACE_FRESH) {
 		struct address_space_fresh_params_builder fresh = address_space_fresh_params_build(&b);
@@ -340,6 +342,7 @@ static uint32_t outside_space(struct garbage *g, struct ring_sqe *e)
 static uint32_t bad_word(struct garbage *g, struct ring_sqe *e)
 {
 	e->op = below(g, 2) ? RING_PARK : RING_WAKE;
+	e->cap = 0;
 	e->word = unmapped(g, 4);
 	e->timeout = below(g, 1000);
 	if (e->word >= (uintptr_t)SCRATCH && e->word < (uintptr_t)SCRATCH_END)
@@ -347,10 +350,21 @@ static uint32_t bad_word(struct garbage *g, struct ring_sqe *e)
 	return MAY(STATUS_FAULT) | MAY(STATUS_INVALID);
 }
 
+/* A ParkSpace that is none. */
+static uint32_t bad_park_space(struct garbage *g, struct ring_sqe *e)
+{
+	e->op = below(g, 2) ? RING_PARK : RING_WAKE;
+	e->cap = below(g, 2) ? dead_id(g) : any_capability(g).cap;
+	e->word = (uintptr_t)SCRATCH + 4 * below(g, 64);
+	e->timeout = below(g, 1000);
+	return e->cap ? MAY(STATUS_NO_CAP) : MAY(STATUS_OK) | MAY(STATUS_AGAIN) | MAY(STATUS_TIMEOUT);
+}
+
 static uint32_t good_park(struct garbage *g, struct ring_sqe *e)
 {
 	bool same = below(g, 2);
 	e->op = RING_PARK;
+	e->cap = 0;
 	e->word = (uintptr_t)SCRATCH + 2 * NATIVE_PAGE + 4 * below(g, 64);
 	e->expected = *(uint32_t *)e->word + !same;
 	e->timeout = below(g, 2000);
@@ -360,6 +374,7 @@ static uint32_t good_park(struct garbage *g, struct ring_sqe *e)
 static uint32_t good_wake(struct garbage *g, struct ring_sqe *e)
 {
 	e->op = RING_WAKE;
+	e->cap = 0;
 	e->word = (uintptr_t)SCRATCH + NATIVE_PAGE + 4 * below(g, 64);
 	return MAY(STATUS_OK);
 }
@@ -397,7 +412,8 @@ static uint32_t (*const with_message[])(struct garbage *, struct ring_sqe *) = {
 
 static uint32_t (*const without_message[])(struct garbage *, struct ring_sqe *) = {
 	unknown_op, no_capability, wrong_interface, wrong_method, bad_params, long_params,
-	bad_results, short_results, too_many_caps, dead_caps, bad_word, good_park, good_wake,
+	bad_results, short_results, too_many_caps, dead_caps, bad_word, bad_park_space, good_park,
+	good_wake,
 	nothing,
 };
 

@@ -1,0 +1,37 @@
+/* runqueue.c: see runqueue.h. */
+#include "core/runqueue.h"
+
+void runqueue_init(struct runqueue *q)
+{
+	*q = (struct runqueue){0};
+}
+
+static const char *check_ring(const struct runqueue *q, unsigned priority, uint32_t *count)
+{
+	const struct runqueue_node *n = q->heads[priority];
+
+	if (!n != !(q->bits >> priority & 1))
+		return "a bit does not say whether its ring is empty";
+	while (n) {
+		if (++*count > q->count)
+			return "there are more nodes than were put in";
+		if (n->priority != priority)
+			return "a node stands at another priority than its own";
+		if (!n->next || n->next->prev != n)
+			return "two neighbours do not know each other";
+		n = n->next == q->heads[priority] ? NULL : n->next;
+	}
+	return NULL;
+}
+
+const char *runqueue_check(const struct runqueue *q)
+{
+	const char *wrong = NULL;
+	uint32_t count = 0;
+
+	for (unsigned p = 0; p < RUNQUEUE_PRIORITIES && !wrong; p++)
+		wrong = check_ring(q, p, &count);
+	if (!wrong && count != q->count)
+		wrong = "there are fewer nodes than were put in";
+	return wrong;
+}

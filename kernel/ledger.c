@@ -1,0 +1,216 @@
+/* ledger.c: see ledger.h.
+ *
+ * What a ledger has paid for keeps it, closed or not, so objects may point at the
+ * ledger that they are charged to. A Ledger object for a child is charged to the
+ * parent: a child begins with all that it was given. */
+#include "kernel/ledger.h"
+
+#include "abi/ledger.capnp.h"
+#include "kernel/endpoint.h"
+#include "kernel/memobject.h"
+#include "kernel/notification.h"
+#include "kernel/park.h"
+#include "kernel/revoker.h"
+
+static struct ledger_object *create(struct ledger *ledger, struct ledger *payer, bool owner)
+{
+	struct ledger_object *l = block_alloc(payer, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	object_init(&l->object, &ledger_type);
+	l->ledger = ledger;
+	l->payer = payer;
+	l->owner = owner;
+	return l;
+}
+
+struct object *ledger_object_create(struct ledger *ledger)
+{
+	struct ledger_object *l = create(ledger, ledger, false);
+
+	return l ? &l->object : NULL;
+}
+
+static enum status call_query(struct ledger *l, struct call *call)
+{
+	struct ledger_query_results_builder results = ledger_query_results_build(&call->results);
+
+	ledger_query_results_set_limit(results, l->limit);
+	ledger_query_results_set_used(results, l->used);
+	ledger_query_results_set_peak(results, l->peak);
+	return STATUS_OK;
+}
+
+static enum status call_child(struct ledger *l, struct call *call)
+{
+	struct ledger_child_params_reader params = {call->params};
+	struct ledger *child = ledger_create(l, ledger_child_params_get_bytes(params));
+	struct ledger_object *o;
+
+	if (!child)
+		return STATUS_NO_MEMORY;
+	o = create(child, l, true);
+	if (!o) {
+		ledger_close(child);
+		return STATUS_NO_MEMORY;
+	}
+	ledger_child_results_set_ledger(ledger_child_results_build(&call->results),
+	                                call_answer_cap(call, &o->object));
+	return STATUS_OK;
+}
+
+/* The ledger of the Ledger that travels with the call at `index`, or NULL. */
+static struct ledger *other(const struct call *call, uint32_t index)
+{
+	struct object *o = call_cap(call, index, &ledger_type);
+
+	return o ? ((struct ledger_object *)o)->ledger : NULL;
+}
+
+static enum status call_donate(struct ledger *l, struct call *call)
+{
+	struct ledger_donate_params_reader params = {call->params};
+	struct ledger *to;
+	uint32_t index;
+
+	if (ledger_donate_params_get_to(params, &index))
+		return call_refuse(call, STATUS_NO_CAP, "no Ledger to donate to");
+	to = other(call, index);
+	if (!to)
+		return call_refuse(call, STATUS_NO_CAP, "no Ledger to donate to");
+	if (ledger_is_closed(to))
+		return call_refuse(call, STATUS_GONE, "that ledger is closed");
+	return ledger_donate(l, to, ledger_donate_params_get_bytes(params));
+}
+
+static enum status call_reclaim(struct ledger *l, struct call *call)
+{
+	struct ledger_reclaim_params_reader params = {call->params};
+	struct ledger *child;
+	uint64_t moved;
+	uint32_t index;
+	enum status status;
+
+	if (ledger_reclaim_params_get_child(params, &index))
+		return call_refuse(call, STATUS_NO_CAP, "no Ledger to take from");
+	child = other(call, index);
+	if (!child)
+		return call_refuse(call, STATUS_NO_CAP, "no Ledger to take from");
+	if (child->parent != l)
+		return call_refuse(call, STATUS_DENIED, "no child of this ledger");
+	moved = ledger_reclaim_params_get_bytes(params);
+	if (moved > ledger_left(child))
+		moved = ledger_left(child);
+	status = ledger_reclaim(child, moved);
+	if (status)
+		return status;
+	ledger_reclaim_results_set_bytes(ledger_reclaim_results_build(&call->results), moved);
+	return STATUS_OK;
+}
+
+static enum status call_memory(struct ledger *l, struct call *call)
+{
+	struct object *pool = memory_pool_create_charging(l);
+
+	if (!pool)
+		return STATUS_NO_MEMORY;
+	ledger_memory_results_set_pool(ledger_memory_results_build(&call->results),
+	                               call_answer_cap(call, pool));
+	return STATUS_OK;
+}
+
+static enum status call_endpoint(struct ledger *l, struct call *call)
+{
+	struct object *o = endpoint_create(l);
+
+	if (!o)
+		return STATUS_NO_MEMORY;
+	ledger_endpoint_results_set_endpoint(ledger_endpoint_results_build(&call->results),
+	                                     call_answer_cap(call, o));
+	return STATUS_OK;
+}
+
+static enum status call_notification(struct ledger *l, struct call *call)
+{
+	struct object *o = notification_create(l);
+
+	if (!o)
+		return STATUS_NO_MEMORY;
+	ledger_notification_results_set_notification(
+		ledger_notification_results_build(&call->results), call_answer_cap(call, o));
+	return STATUS_OK;
+}
+
+static enum status call_revoker(struct ledger *l, struct call *call)
+{
+	struct object *revoker = revoker_create(l);
+
+	if (!revoker)
+		return STATUS_NO_MEMORY;
+	ledger_revoker_results_set_revoker(ledger_revoker_results_build(&call->results),
+	                                   call_answer_cap(call, revoker));
+	return STATUS_OK;
+}
+
+static enum status call_park_space(struct ledger *l, struct call *call)
+{
+	struct object *space = parkspace_create(l);
+
+	if (!space)
+		return STATUS_NO_MEMORY;
+	ledger_park_space_results_set_space(ledger_park_space_results_build(&call->results),
+	                                    call_answer_cap(call, space));
+	return STATUS_OK;
+}
+
+static enum status ledger_call(struct object *o, struct call *call)
+{
+	struct ledger *l = ((struct ledger_object *)o)->ledger;
+
+	switch (call->method) {
+	case LEDGER_QUERY:
+		return call_query(l, call);
+	case LEDGER_CHILD:
+		return call_child(l, call);
+	case LEDGER_DONATE:
+		return call_donate(l, call);
+	case LEDGER_RECLAIM:
+		return call_reclaim(l, call);
+	case LEDGER_MEMORY:
+		return call_memory(l, call);
+	case LEDGER_ENDPOINT:
+		return call_endpoint(l, call);
+	case LEDGER_NOTIFICATION:
+		return call_notification(l, call);
+	case LEDGER_REVOKER:
+		return call_revoker(l, call);
+	case LEDGER_PARK_SPACE:
+		return call_park_space(l, call);
+	default:
+		return STATUS_NO_METHOD;
+	}
+}
+
+static void ledger_destroy(struct object *o)
+{
+	struct ledger_object *l = (struct ledger_object *)o;
+
+	if (l->owner)
+		ledger_close(l->ledger);
+	block_free(l, sizeof(*l), l->payer);
+}
+
+const struct object_type ledger_type = {
+	.name = "ledger",
+	.interface = LEDGER_ID,
+	.call = ledger_call,
+	.destroy = ledger_destroy,
+};
+
+struct ledger *ledger_that_came(const struct call *call, uint32_t index)
+{
+	struct object *o = call_cap(call, index, &ledger_type);
+
+	return o ? ((struct ledger_object *)o)->ledger : NULL;
+}

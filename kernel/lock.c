@@ -1,0 +1,45 @@
+/* lock.c: see lock.h.
+ *
+ * A lock is taken by whoever runs: one that is handed over in turn stands still
+ * whenever a hypervisor has taken the next CPU in line off its processor. The
+ * exclusive way takes all in the order of the CPUs, holding none at first. */
+#include "kernel/lock.h"
+
+#include "kernel/arch/x86_64/cpu.h"
+#include "kernel/arch/x86_64/tlb.h"
+#include "kernel/arch/x86_64/x86.h"
+
+void lock_wait(uint32_t *lock)
+{
+	do {
+		while (__atomic_load_n(lock, __ATOMIC_RELAXED)) {
+			tlb_answer(); /* the holder may be waiting for us */
+			pause();
+		}
+	} while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE));
+}
+
+static void take(uint32_t *lock)
+{
+	if (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
+		lock_wait(lock);
+}
+
+void kernel_lock(void)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		take(&cpus[i]->lock);
+	this_cpu->exclusive = true;
+}
+
+void lock_upgrade_of_many(void)
+{
+	unlock_shared_of(this_cpu);
+	kernel_lock();
+}
+
+void kernel_unlock_of_many(void)
+{
+	for (unsigned i = cpu_count; i-- > 0;)
+		__atomic_store_n(&cpus[i]->lock, 0, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,117 @@
+/* pending.h: entries that are answered later.
+ *
+ * Every entry that a ring has consumed gets exactly one completion. One that is
+ * not answered at once leaves a record here, which keeps a place in the
+ * completion queue for it. A thread has a few records of its own, so that what
+ * threads do all the time (one call, one receive, one park) allocates nothing. */
+#pragma once
+
+#include "abi/ring.h"
+#include "abi/status.h"
+#include "kernel/timeout.h"
+#include "kernel/types.h"
+
+struct call;
+struct endpoint;
+struct facet;
+struct ledger;
+struct object;
+struct space;
+struct thread;
+struct thread_ring;
+struct transfer;
+
+enum { PENDING_OWN = 3, PENDING_HEAP = 0xff };
+
+/* A plain queue of records. */
+struct pending_queue {
+	struct pending *head, *tail;
+};
+
+/* A call on an endpoint: queued, then served. */
+struct pending_call {
+	struct facet *facet;
+	struct uaddr params;
+	uint32_t params_size;
+	uint16_t method;
+	uint8_t slot;            /* served: which of the server's */
+	struct thread *server;   /* NULL: nobody has received it yet */
+	struct transfer *transfer; /* queued: the capabilities that travel; or NULL */
+	struct ledger *transfer_ledger; /* who pays for that */
+};
+
+/* A receive that waits on an endpoint. */
+struct pending_receive {
+	struct endpoint *endpoint;
+	uint8_t slot;              /* kept for the call to come */
+};
+
+/* A park; see park.c. */
+struct pending_park {
+	struct timeout timeout;
+	struct sorted_node place;   /* in the tree of words */
+	const struct space *space;  /* of a private word; NULL: shared */
+	uint64_t address;           /* in the space; shared: physical, its frame held */
+	struct object *park_space;  /* held; or NULL */
+};
+
+/* A chained entry that waits for an earlier one's answer. */
+struct pending_chained {
+	struct ring_sqe *sqe;        /* the kernel's copy */
+	struct ledger *ledger;       /* who pays for that */
+	struct pending_queue *queue; /* where it waits */
+	struct uaddr results;        /* of the earlier entry */
+	struct ring_cqe earlier;     /* its completion, once there */
+};
+
+struct pending {
+	struct thread *thread;
+	struct pending *next_in_thread, *prev_in_thread;
+	struct thread_ring *on; /* its ring, */
+	uint8_t ring;  /* and which of the thread's: enum thread_ring_kind */
+	uint8_t place; /* which of the thread's own, or PENDING_HEAP */
+	uint32_t sq;   /* the entry's number on its ring */
+	uint64_t user_data;
+	struct uaddr results_address;
+	uint32_t results_size;
+	struct ledger *ledger;            /* PENDING_HEAP: who pays */
+	void (*cancel)(struct pending *); /* forget it: frees it without an answer */
+	struct pending_queue chained;     /* entries that wait for this one's answer */
+	/* For the owner's use. */
+	struct pending *next, *prev;
+	union {
+		struct {
+			struct timeout timeout;
+			uint64_t key, argument;
+		};
+		struct pending_call call;
+		struct pending_receive receive;
+		struct pending_chained chain;
+		struct pending_park park; /* its timeout is the one above */
+	};
+};
+
+/* Keeps `call` for later. NULL: no memory. */
+struct pending *pending_create(const struct call *call, void (*cancel)(struct pending *));
+
+/* Answers it with `status` and frees it. `message`: the results, may be empty. */
+void pending_answer(struct pending *p, enum status status, const void *message, uint32_t size);
+
+/* Posts what `cqe` says (all but user_data) and frees it. */
+void pending_complete(struct pending *p, const struct ring_cqe *cqe);
+
+/* Frees it without an answer. For cancel functions. */
+void pending_free(struct pending *p);
+
+/* All of the thread's are cancelled. */
+void pending_cancel_all(struct thread *t);
+
+/* The thread's only record, of that ring, if it is own[0] and nothing is chained to
+ * it; else NULL. */
+struct pending *pending_only(const struct thread *t, unsigned ring);
+
+/* The thread's record of entry `sq` of that ring; NULL: it is answered. */
+struct pending *pending_of_entry(const struct thread *t, unsigned ring, uint32_t sq);
+
+void pending_append(struct pending_queue *q, struct pending *p);
+void pending_unlink(struct pending_queue *q, struct pending *p);
