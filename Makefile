@@ -4,10 +4,12 @@
 #
 # One set of rules per flavour of object code, named after who runs it: kernel,
 # native (ring 3), module (ring 1), host (tools), test (host, with sanitizers),
-# fuzz (clang's libFuzzer). An object's path is its flavour, then its source's
+# tsan (host, with ThreadSanitizer), fuzz (clang's libFuzzer). An object's path is its flavour, then its source's
 # path. Sources are found, not listed; *_test.c, *_fuzz.c and *_host.c are in no product.
 
 BUILD ?= build
+# One spelling, for objects remember by name what they were built from.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 V ?= 0
 ifeq ($(origin CC),default)
 CC := gcc
@@ -39,7 +41,7 @@ found := $(shell find abi bench core drv iis kernel lib os rt srv test tools \
            '(' -name '*.[cS]' -o -name '*.capnp' ')' -type f 2>/dev/null | LC_ALL=C sort)
 product := $(filter-out %_test.c %_fuzz.c %_host.c,$(found))
 
-schemas := $(filter abi/%.capnp tools/%.capnp,$(found))
+schemas := $(filter abi/%.capnp tools/%.capnp test/boot/native/%.capnp,$(found))
 core := $(filter core/%.c,$(product))
 lib := $(filter lib/%.c,$(product))
 rt := $(filter-out rt/native_% rt/module_%,$(filter rt/%.c rt/%.S,$(product)))
@@ -63,14 +65,15 @@ flags_module := $(bare) -fPIE -include rt/module_visibility.h -mno-red-zone
 flags_plugin := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I.
 flags_host := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen
 flags_test := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I. -I$(BUILD)/gen $(sanitize)
+flags_tsan := $(flags_host) -fsanitize=thread
 flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 
 # What every system call, fault and fork runs through is compiled for speed; the
 # rest of the exokernel for size.
 hot := fastpath ring pending reach endpoint transfer call space space_walk memobject kmem \
-       sched thread process park string timeout
+       sched thread process park string timer notification
 hot := $(hot:%=kernel/%.c) core/captable.c core/frames.c core/blocks.c core/capnp.c \
-       core/runqueue.c core/sorted.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
+       core/runqueue.c core/sorted.c kernel/arch/x86_64/clock.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
 $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os
 
@@ -92,7 +95,7 @@ endef
 
 accessors := $(BUILD)/gen/.made
 setup := $(if $(SETUP),,setup)  # tess has done it when it says SETUP=done
-$(foreach f,kernel native module host test,$(eval $(call flavour,$(f),$(CC),$(accessors))))
+$(foreach f,kernel native module host test tsan,$(eval $(call flavour,$(f),$(CC),$(accessors))))
 $(eval $(call flavour,fuzz,$(FUZZ_CC),$(accessors)))
 $(eval $(call flavour,plugin,$(CC),$(setup)))
 
@@ -139,6 +142,13 @@ $(accessors): $(BUILD)/host/capnpc-tess $(schemas) $(sources)
 	$(call say,CAPNP)rm -rf $(@D).new && mkdir -p $(@D) $(@D).new && \
 	capnp compile -I. -o $<:$(@D).new --src-prefix=. $(schemas) && \
 	tools/refresh.sh $(@D).new $(@D) && touch $@
+
+# Included, though empty: make sees to it before all else, and then starts over.
+# Else it may have looked at a header already when that is made anew, and keep
+# objects of the one before.
+ifneq ($(filter-out setup run test debug bench fuzz help clean,$(or $(MAKECMDGOALS),all)),)
+include $(accessors)
+endif
 
 $(mkinitrd): $(call objects,host,tools/mkinitrd.c)
 $(mkbundle): $(call objects,host,tools/mkbundle.c core/bundle.c core/capnp.c)
@@ -244,7 +254,9 @@ $(BUILD)/bench/guest/%: bench/guest/%.c Makefile
 # -- host tests and fuzzing ---------------------------------------------------
 
 host_tests := $(patsubst %.c,$(BUILD)/test/%, \
-                $(filter core/%_test.c lib/%_test.c os/%_test.c tools/%_test.c test/sim/%_test.c,$(found)))
+                $(filter core/%_test.c kernel/%_test.c lib/%_test.c os/%_test.c tools/%_test.c \
+                         test/sim/%_test.c,$(found)))
+tsan_tests := $(filter %_tsan_test,$(host_tests))
 fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c lib/%_fuzz.c tools/%_fuzz.c,$(found)))
 trace_tested := $(BUILD)/test/tools/trace/show $(BUILD)/test/tools/trace/replay
 tested := $(core) $(lib) $(filter tools/capnpc/%.c test/sim/%.c,$(product)) $(filter lib/%_host.c,$(found))
@@ -258,9 +270,13 @@ $(BUILD)/fuzz/tested.a: $(call objects,fuzz,$(tested)) $(sources)
 	@mkdir -p $(@D)
 	$(call say,AR)rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
-$(host_tests): $(BUILD)/test/%: $(BUILD)/obj/test/%.c.o $(BUILD)/test/tested.a
+$(filter-out $(tsan_tests),$(host_tests)): $(BUILD)/test/%: $(BUILD)/obj/test/%.c.o $(BUILD)/test/tested.a
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(flags_test) $^ -lcmocka -o $@
+# Races are looked for in what is included as source.
+$(tsan_tests): $(BUILD)/test/%: $(BUILD)/obj/tsan/%.c.o
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(flags_tsan) $^ -lcmocka -o $@
 $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.c.o $(BUILD)/fuzz/tested.a
 	@mkdir -p $(@D)
 	$(call say,LINK)$(FUZZ_CC) $(flags_fuzz) -fsanitize=fuzzer $^ -o $@

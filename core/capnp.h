@@ -89,6 +89,25 @@ struct capnp_data {
  * is not 8-aligned or `size` no multiple of 8. */
 MUST_CHECK enum status capnp_read_root(const void *bytes, size_t size, struct capnp_struct *out);
 
+/* The plainest message: a struct of data without pointers, and nothing else. Such a
+ * message needs no further check. `bytes` is 8-aligned. */
+static inline bool capnp_is_plain(const void *bytes, size_t size)
+{
+	return size >= CAPNP_WORD && size % CAPNP_WORD == 0 && size <= 0xffff * CAPNP_WORD &&
+	       *(const uint64_t *)bytes == (uint64_t)(size / CAPNP_WORD - 1) << 32;
+}
+
+static inline struct capnp_struct capnp_plain_root(const void *bytes, size_t size)
+{
+	const uint8_t *first = bytes;
+
+	return (struct capnp_struct){
+		.message = {first, (uint32_t)(size / CAPNP_WORD)},
+		.data = first + CAPNP_WORD,
+		.data_bytes = (uint32_t)(size - CAPNP_WORD),
+	};
+}
+
 /* Pointer field `index`. A null or absent pointer is an empty struct, list,
  * text or data. STATUS_BAD_MESSAGE if it is anything else than asked for;
  * *out is then empty too.

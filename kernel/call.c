@@ -12,31 +12,58 @@
 #include "kernel/trace.h"
 #include "kernel/transfer.h"
 
+enum { SMALL = 64 }; /* bytes */
+
 /* No answer is longer than a message, however large the buffer is. */
 static uint32_t results_room(const struct ring_sqe *sqe)
 {
 	return sqe->results_size < RING_MESSAGE_MAX ? sqe->results_size : RING_MESSAGE_MAX;
 }
 
+/* The usual message: a few words, in the ring's area. */
+static inline bool copy_small(const struct call *call, const struct ring_sqe *sqe, uint64_t *to)
+{
+	const uint64_t *from = reach_area(&call->thread->rings[call->ring], sqe->params,
+	                                  sqe->params_size);
+
+	if (!from || sqe->params_size > SMALL || sqe->params_size % 8)
+		return false;
+	for (uint32_t i = 0; i < sqe->params_size / 8; i++)
+		to[i] = *(const volatile uint64_t *)&from[i];
+	return true;
+}
+
+static inline bool has_room(const struct call *call, const struct ring_sqe *sqe)
+{
+	return reach_area(&call->thread->rings[call->ring], sqe->results, results_room(sqe)) ||
+	       !reach_probe(call->thread, call->ring, sqe->results, results_room(sqe));
+}
+
 static enum status read_params(struct call *call, const struct ring_sqe *sqe)
 {
-	void *message = this_cpu->message;
-	enum status status;
+	uint64_t *message = this_cpu->message;
+	enum status status = STATUS_OK;
 
 	if (sqe->params_size > RING_MESSAGE_MAX)
 		return STATUS_INVALID;
-	status = reach_in(call->thread, call->ring, message, sqe->params, sqe->params_size);
+	if (!copy_small(call, sqe, message))
+		status = reach_in(call->thread, call->ring, message, sqe->params, sqe->params_size);
 	if (!status)
 		trace_params(message, sqe->params_size);
-	if (!status)
-		status = reach_probe(call->thread, call->ring, sqe->results, results_room(sqe));
+	if (!status && !has_room(call, sqe))
+		status = STATUS_FAULT;
 	if (status)
 		return status;
+	if (capnp_is_plain(message, sqe->params_size)) {
+		call->params = capnp_plain_root(message, sqe->params_size);
+		return STATUS_OK;
+	}
 	return capnp_read_root(message, sqe->params_size, &call->params);
 }
 
-/* The answer's capabilities get their places in the caller's table, which were
- * reserved before the method ran. */
+/* The answer's capabilities get their places in the caller's table. Where there is
+ * no room for them, they are dropped, and with them what the method made: a call
+ * that brings none must not fail for want of memory. */
 static void insert_answer(struct call *call, struct ring_cqe *cqe)
 {
 	for (unsigned i = 0; i < call->out_count; i++)
@@ -68,6 +95,8 @@ static enum status answer(struct call *call, enum status status, struct ring_cqe
 {
 	if (!status && call->results.status)
 		status = call->results.status;
+	if (!status && call->out_count)
+		status = domain_reserve(call->domain, call->out_count);
 	if (status) {
 		drop_answer(call);
 		answer_refusal(call, status, cqe);
@@ -147,8 +176,6 @@ enum status call_serve(struct thread *t, unsigned ring, const struct ring_sqe *s
 	if (end->type->interface != sqe->interface)
 		return STATUS_NO_METHOD;
 	status = read_params(&call, sqe);
-	if (!status)
-		status = domain_reserve(call.domain, RING_CAPS);
 	if (status)
 		return status;
 	if (sqe->caps_how) {

@@ -99,6 +99,16 @@ void endpoint_cancel_call(struct pending *c)
 	pending_free(c);
 }
 
+static void take_slot(struct thread *t, unsigned ring, unsigned slot)
+{
+	uint16_t bit = (uint16_t)(1u << slot);
+
+	t->slots_used |= bit;
+	t->slots_program &= (uint16_t)~bit;
+	if (ring == RING_PROGRAM)
+		t->slots_program |= bit;
+}
+
 static void free_slot(struct thread *t, unsigned slot)
 {
 	t->served[slot].call = NULL;
@@ -360,7 +370,7 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 	r = pending_create(&call, endpoint_cancel_receive);
 	if (!r)
 		return STATUS_NO_MEMORY;
-	t->slots_used |= (uint16_t)(1u << slot);
+	take_slot(t, ring, slot);
 	r->receive = (struct pending_receive){.endpoint = e, .slot = (uint8_t)slot};
 	pending_append(&e->receivers, r);
 	object_hold(&e->object);
@@ -369,11 +379,17 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 	return CALL_PENDING;
 }
 
-/* The slot that the token names. NOT_FOUND: none that is to be answered. */
-static enum status find_served(const struct thread *t, uint64_t token, unsigned *slot)
+/* The slot that the token names. NOT_FOUND: none that is to be answered by this
+ * ring. A program could guess what its module has received. */
+static enum status find_served(const struct thread *t, unsigned ring, uint64_t token,
+                               unsigned *slot)
 {
+	bool programs;
+
 	*slot = token % RING_SERVED;
-	if (!t->served[*slot].call || t->served[*slot].token != token)
+	programs = t->slots_program >> *slot & 1;
+	if (!t->served[*slot].call || t->served[*slot].token != token ||
+	    programs != (ring == RING_PROGRAM))
 		return STATUS_NOT_FOUND;
 	return STATUS_OK;
 }
@@ -439,7 +455,7 @@ static enum status answer(struct thread *t, unsigned ring, const struct ring_sqe
 	};
 	struct pending *c;
 	unsigned slot;
-	enum status status = find_served(t, sqe->token, &slot);
+	enum status status = find_served(t, ring, sqe->token, &slot);
 
 	if (status)
 		return status;

@@ -396,7 +396,8 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, unsigned ring,
 
 /* -- cap_enter ------------------------------------------------------------------------------ */
 
-/* The one entry, which the thread will wait for. True: it is done already. */
+/* The one entry, which the thread will wait for. True: it is done already. Modules
+ * go to servers by the long way: what they ask most is the exokernel's own. */
 HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 {
 	struct thread_ring *r = &t->rings[ring];
@@ -406,7 +407,7 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	int64_t size;
 	uint32_t cq;
 
-	if (op_and_caps(head) == RING_SERVE)
+	if (ring == RING_PROGRAM && op_and_caps(head) == RING_SERVE)
 		serve_caller(cpu, t, ring, sqe, head);
 	if (op_and_caps(head) != RING_CALL)
 		return false;
@@ -414,7 +415,7 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	if (!o)
 		return false;
 	if (o->type == &facet_type) {
-		if (!t->pending)
+		if (ring == RING_PROGRAM && !t->pending)
 			call_server(cpu, t, ring, sqe, head, (const struct facet *)o);
 		return false;
 	}
@@ -464,7 +465,8 @@ struct syscall_result fast_syscall(uint64_t first, uint64_t second, uint64_t num
 	struct cpu *cpu = here();
 	struct thread *t = cpu->current;
 
-	lock_shared_of(cpu);
+	if (lock_shared_of(cpu))
+		switch_to_native(cpu, t->process->space);
 	if (number != SYS_CAP_ENTER || !enter(cpu, t, RING_PROGRAM, first, second))
 		trap_syscall(t, RING_PROGRAM, number, first, second);
 	unlock_shared_of(cpu);
@@ -476,7 +478,7 @@ void fast_syscall_module(uint64_t first, uint64_t second, uint64_t number)
 	struct cpu *cpu = here();
 	struct thread *t = cpu->current;
 
-	lock_shared_of(cpu);
+	(void)lock_shared_of(cpu); /* switch_to comes after */
 	if (number != SYS_CAP_ENTER || !enter(cpu, t, RING_MODULE, first, second))
 		trap_syscall(t, RING_MODULE, number, first, second);
 	t->regs.rax = STATUS_OK;

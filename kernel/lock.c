@@ -11,35 +11,35 @@
 
 void lock_wait(uint32_t *lock)
 {
-	while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
+	do {
 		while (__atomic_load_n(lock, __ATOMIC_RELAXED)) {
 			tlb_answer(); /* the holder may be waiting for us */
 			pause();
 		}
+	} while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE));
+}
+
+static void take(uint32_t *lock)
+{
+	if (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
+		lock_wait(lock);
 }
 
 void kernel_lock(void)
 {
 	for (unsigned i = 0; i < cpu_count; i++)
-		lock_wait(&cpus[i]->lock);
+		take(&cpus[i]->lock);
 	this_cpu->exclusive = true;
 }
 
-void lock_upgrade(void)
+void lock_upgrade_of_many(void)
 {
-	if (this_cpu->exclusive)
-		return;
 	unlock_shared_of(this_cpu);
 	kernel_lock();
 }
 
-void kernel_unlock(void)
+void kernel_unlock_of_many(void)
 {
-	if (!this_cpu->exclusive) {
-		unlock_shared_of(this_cpu);
-		return;
-	}
-	this_cpu->exclusive = false;
 	for (unsigned i = cpu_count; i-- > 0;)
 		__atomic_store_n(&cpus[i]->lock, 0, __ATOMIC_RELEASE);
 }

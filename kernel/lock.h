@@ -21,12 +21,15 @@
 /* From outside: exclusive at once. */
 void kernel_lock(void);
 
-/* From outside: shared. */
+/* From outside: shared. True: it had to wait, and may have answered a flush of the
+ * TLB meanwhile (tlb.h): no process's space may be loaded any more. */
 void lock_wait(uint32_t *lock);
-static inline void lock_shared_of(struct cpu *self)
+static inline bool lock_shared_of(struct cpu *self)
 {
-	if (__atomic_exchange_n(&self->lock, 1, __ATOMIC_ACQUIRE))
-		lock_wait(&self->lock);
+	if (!__builtin_expect(__atomic_exchange_n(&self->lock, 1, __ATOMIC_ACQUIRE), 0))
+		return false;
+	lock_wait(&self->lock);
+	return true;
 }
 
 /* Drops it, where it cannot be exclusive. */
@@ -37,10 +40,26 @@ static inline void unlock_shared_of(struct cpu *self)
 
 /* From shared to exclusive. Others may have been in between: look again at
  * whatever was seen. Nothing happens if it is exclusive already. */
-void lock_upgrade(void);
+void lock_upgrade_of_many(void);
+static inline void lock_upgrade(void)
+{
+	if (cpu_count > 1 && !this_cpu->exclusive)
+		lock_upgrade_of_many();
+	this_cpu->exclusive = true;
+}
 
 /* Drops whichever it is. */
-void kernel_unlock(void);
+void kernel_unlock_of_many(void);
+static inline void kernel_unlock(void)
+{
+	bool all = this_cpu->exclusive && cpu_count > 1;
+
+	this_cpu->exclusive = false;
+	if (all)
+		kernel_unlock_of_many();
+	else
+		unlock_shared_of(this_cpu);
+}
 
 /* A try for an object's or a domain's flag; shared only (exclusive needs none). */
 static inline bool flag_take(uint8_t *flag)

@@ -11,6 +11,16 @@
  * is not mapped, or (write) not writable. */
 void *reach(const struct thread *t, unsigned ring, uint64_t address, bool write, size_t *room);
 
+/* The same for `size` bytes that lie 8-aligned in the ring's area; NULL: they do not. */
+static inline void *reach_area(const struct thread_ring *r, uint64_t address, uint32_t size)
+{
+	uint64_t offset = address - r->address - offsetof(struct ring, area);
+
+	if (size > RING_AREA_SIZE || offset > RING_AREA_SIZE - size || offset % 8)
+		return NULL;
+	return r->page->area + offset;
+}
+
 /* FAULT: some of it cannot be reached; what came before may have been copied. */
 enum status reach_in(const struct thread *t, unsigned ring, void *to, uint64_t address,
                      size_t size) MUST_CHECK;

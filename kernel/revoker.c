@@ -10,7 +10,7 @@
 _Static_assert(sizeof(struct lease) == 64, "one small block");
 
 /* Dead leases that still hold a target. */
-static struct link dead = {&dead, &dead};
+struct link revoker_dead = {&revoker_dead, &revoker_dead};
 
 struct object *lease_target(const struct object *o)
 {
@@ -42,7 +42,7 @@ static void lease_init(struct lease *l, struct revoker *r, uint32_t epoch,
 	l->ledger = ledger;
 	r->users++;
 	/* It may have been revoked while the call that it is for was served. */
-	link_append(epoch == r->epoch ? &r->live : &dead, &l->link);
+	link_append(epoch == r->epoch ? &r->live : &revoker_dead, &l->link);
 }
 
 static void leave_revoker(struct revoker *r)
@@ -65,10 +65,10 @@ static void let_go(struct lease *l)
 	object_drop(target);
 }
 
-void revoker_reap(void)
+void revoker_let_go(void)
 {
-	for (unsigned i = 0; i < LEASE_REAP && !link_empty(&dead); i++)
-		let_go(link_owner(dead.next, struct lease, link));
+	for (unsigned i = 0; i < LEASE_REAP && !link_empty(&revoker_dead); i++)
+		let_go(link_owner(revoker_dead.next, struct lease, link));
 }
 
 static void lease_destroy(struct object *o)
@@ -145,7 +145,7 @@ const struct object_type lease_type = {
 static void revoke(struct revoker *r)
 {
 	r->epoch++;
-	link_splice(&dead, &r->live);
+	link_splice(&revoker_dead, &r->live);
 	leased_revoke(r);
 }
 

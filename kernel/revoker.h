@@ -67,4 +67,10 @@ static inline struct object *object_resolve(struct object *o)
 }
 
 /* Lets go of what dead leases hold, some of it. At every exit. */
-void revoker_reap(void);
+extern struct link revoker_dead;
+void revoker_let_go(void);
+static inline void revoker_reap(void)
+{
+	if (!link_empty(&revoker_dead))
+		revoker_let_go();
+}

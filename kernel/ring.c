@@ -5,6 +5,7 @@
  * has a place, counting those still to come. */
 #include "kernel/ring.h"
 
+#include "core/ringindex.h"
 #include "kernel/arch/x86_64/clock.h"
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/call.h"
@@ -17,11 +18,9 @@
 #include "kernel/sched.h"
 #include "kernel/trace.h"
 
-/* Completions that the thread has not consumed; more than the queue holds when
- * it has written nonsense to cq_head. */
 static uint32_t unconsumed(const struct thread_ring *r)
 {
-	return r->cq_tail - __atomic_load_n(&r->page->cq_head, __ATOMIC_ACQUIRE);
+	return ringindex_unconsumed(r->page, r->cq_tail);
 }
 
 bool ring_has(const struct thread_ring *r, uint32_t least)
@@ -31,9 +30,7 @@ bool ring_has(const struct thread_ring *r, uint32_t least)
 
 static bool has_place(const struct thread_ring *r)
 {
-	uint32_t used = unconsumed(r);
-
-	return used < RING_CQ_ENTRIES && used + r->pending < RING_CQ_ENTRIES;
+	return ringindex_has_places(unconsumed(r), r->pending, 1);
 }
 
 static void post(struct thread *t, unsigned ring, const struct ring_cqe *cqe)
@@ -42,7 +39,7 @@ static void post(struct thread *t, unsigned ring, const struct ring_cqe *cqe)
 
 	r->page->cq[r->cq_tail % RING_CQ_ENTRIES] = *cqe;
 	r->cq_tail++;
-	__atomic_store_n(&r->page->cq_tail, r->cq_tail, __ATOMIC_RELEASE);
+	ringindex_posted(r->page, r->cq_tail);
 	if (t->state == THREAD_WAITING && t->wait_ring == ring && unconsumed(r) >= t->wait_count)
 		thread_wake(t, STATUS_OK);
 }
@@ -174,7 +171,7 @@ static enum status serve(struct thread *t, unsigned ring, const struct ring_sqe 
 /* -- chained entries ------------------------------------------------------------- */
 
 /* Chained entries whose answer has come; served before the exokernel is left. */
-static struct pending_queue chained_ready;
+struct pending_queue ring_chained_ready;
 
 static void chained_free(struct pending *p)
 {
@@ -278,10 +275,11 @@ static enum status serve_chained(struct thread *t, unsigned ring, struct ring_sq
 
 	if (back == 0 || back >= RING_SQ_ENTRIES)
 		return STATUS_INVALID;
-	if (at == RING_NOT_ANSWERED) {
-		on = pending_of_entry(t, ring, sq);
-		return on ? chained_wait(t, ring, sqe, on) : STATUS_NOT_FOUND;
-	}
+	on = pending_of_entry(t, ring, sq); /* the fast paths leave answered_at as it was */
+	if (on)
+		return chained_wait(t, ring, sqe, on);
+	if (at == RING_NOT_ANSWERED)
+		return STATUS_NOT_FOUND;
 	earlier = r->page->cq[at % RING_CQ_ENTRIES];
 	status = chained_target(t, ring, &earlier, r->page->sq[sq % RING_SQ_ENTRIES].results,
 	                        sqe->cap >> 8, &sqe->cap);
@@ -292,7 +290,7 @@ static void chained_answered(struct pending_queue *q, const struct ring_cqe *cqe
 {
 	for (struct pending *p = q->head; p; p = p->next)
 		p->chain.earlier = *cqe;
-	chained_move(&chained_ready, q);
+	chained_move(&ring_chained_ready, q);
 }
 
 void ring_answer_chained(struct pending *p, const struct ring_cqe *cqe)
@@ -361,12 +359,12 @@ static void serve_ready(struct pending *p)
 	object_drop(&t->object);
 }
 
-void ring_serve_chained(void)
+void ring_serve_ready(void)
 {
-	while (chained_ready.head) {
-		struct pending *p = chained_ready.head;
+	while (ring_chained_ready.head) {
+		struct pending *p = ring_chained_ready.head;
 
-		pending_unlink(&chained_ready, p);
+		pending_unlink(&ring_chained_ready, p);
 		serve_ready(p);
 	}
 }
@@ -388,7 +386,7 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
 		r->sq_head++;
-		__atomic_store_n(&page->sq_head, r->sq_head, __ATOMIC_RELEASE);
+		ringindex_consumed(page, r->sq_head);
 		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
 		trace_entry(t, ring, sq, &sqe);
 		status = sqe.op == RING_CALL && sqe.chained ?
@@ -431,7 +429,7 @@ static void wait(struct thread *t, unsigned ring, uint32_t least, uint64_t timeo
 void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns)
 {
 	struct thread_ring *r = &t->rings[ring];
-	uint32_t tail;
+	uint32_t queued;
 
 	t->regs.rax = STATUS_OK;
 	if (!r->page && ring == RING_PROGRAM)
@@ -440,12 +438,12 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 	if (t->regs.rax)
 		return;
 	trace_enter(t, ring, least, timeout_ns);
-	tail = r->page ? __atomic_load_n(&r->page->sq_tail, __ATOMIC_ACQUIRE) : 0;
-	if (!r->page || least > RING_CQ_ENTRIES || tail - r->sq_head > RING_SQ_ENTRIES) {
+	queued = r->page ? ringindex_queued(r->page, r->sq_head) : 0;
+	if (!r->page || least > RING_CQ_ENTRIES || queued > RING_SQ_ENTRIES) {
 		t->regs.rax = STATUS_INVALID;
 		return;
 	}
-	if (!consume(t, ring, tail))
+	if (!consume(t, ring, r->sq_head + queued))
 		return;
 	if (unconsumed(r) >= least)
 		return;

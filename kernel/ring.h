@@ -27,7 +27,13 @@ void ring_write_results(const struct thread *t, unsigned ring, struct uaddr addr
 void ring_answer_chained(struct pending *p, const struct ring_cqe *cqe);
 
 /* Serves them. At every exit. */
-void ring_serve_chained(void);
+extern struct pending_queue ring_chained_ready;
+void ring_serve_ready(void);
+static inline void ring_serve_chained(void)
+{
+	if (ring_chained_ready.head)
+		ring_serve_ready();
+}
 
 /* True: so many completions wait that cap_enter(least) would return. */
 bool ring_has(const struct thread_ring *r, uint32_t least);

@@ -30,7 +30,7 @@ static void stop_elsewhere(struct thread *t, uint64_t now)
 	struct cpu *cpu = cpus[t->cpu];
 
 	sched_clock_hold(cpu, now);
-	if (!t->context)
+	if (!sched_has_time(t))
 		cpu->reschedule = true;
 	sched_kick(t);
 }
@@ -176,10 +176,11 @@ static void take_back(struct thread *t)
 /* Who serves the call, or will have to before anybody else can. */
 static struct thread *server_of(const struct pending *call)
 {
+	const struct facet *facet = call->call.facet;
 	struct thread *server = call->call.server;
 
-	if (!server)
-		server = call->call.facet->endpoint->server;
+	if (!server && facet) /* NULL: the call is about to end */
+		server = facet->endpoint->server;
 	return server && server->state != THREAD_ENDED ? server : NULL;
 }
 
@@ -197,19 +198,20 @@ static bool make_room(struct thread *to)
 	return true;
 }
 
-/* Whom it went to; NULL: it did not. A call that nobody has received is not the
- * server's work yet: only one that is out of time is helped along. No circle comes
- * about: who waits for `from`, directly or not, has `from` for its last borrower, and
- * that has time. */
+/* Whom it went to; NULL: it did not. Who is out of time lends nothing: a server that
+ * has a context of its own goes on with that, and go_on() lends when there is more. A
+ * call that nobody has received is not the server's work yet: only one that is out of
+ * time is helped along. No circle comes about: who waits for `from`, directly or not,
+ * has `from` for its last borrower, and that has time; or lent nothing. */
 static struct thread *lend(struct pending *call)
 {
 	struct thread *from = call->thread, *to = server_of(call);
 
-	if (!to || to == from || !from->context)
+	if (!to || to == from || !sched_has_time(from))
 		return NULL;
-	if (!call->call.server && (!sched_has_time(from) || sched_has_time(last_borrower(to))))
+	if (!call->call.server && sched_has_time(last_borrower(to)))
 		return NULL;
-	if (!make_room(to) || !from->context)
+	if (!make_room(to) || !sched_has_time(from))
 		return NULL;
 	sched_donate(from, to, call);
 	if (to != this_cpu->current)

@@ -144,26 +144,39 @@ enum status space_map(struct space *s, const struct space_mapping *what)
 	return status;
 }
 
+static inline enum status fresh_page(struct space *s, uint64_t *entry, uint64_t flags)
+{
+	uint32_t number;
+
+	if (*entry & PTE_PRESENT)
+		return STATUS_OK;
+	number = page_take(s->ledger);
+	if (number == FRAMES_NONE)
+		return STATUS_NO_MEMORY;
+	entry_set(s, entry, ((uint64_t)number << PAGE_SHIFT) | flags);
+	return STATUS_OK;
+}
+
 enum status space_fresh(struct space *s, uint64_t address, uint64_t pages,
                         uint32_t access)
 {
-	struct walk w = walk_range(s, address, pages, true);
 	uint64_t flags = leaf_flags(s, access);
+	enum status status = STATUS_OK;
+	struct walk w;
 	uint64_t *entry;
 
 	if (!space_range_ok(s, address, pages) || !access_ok(s, access) ||
 	    pages > SPACE_CALL_PAGES)
 		return STATUS_INVALID;
-	for (; (entry = walk_next(&w)); walk_step(&w)) {
-		uint32_t number;
-
-		if (*entry & PTE_PRESENT)
-			continue;
-		number = page_take(s->ledger);
-		if (number == FRAMES_NONE)
-			return STATUS_NO_MEMORY;
-		entry_set(s, entry, ((uint64_t)number << PAGE_SHIFT) | flags);
+	if (pages == 1) { /* as page faults have it */
+		entry = entry_at(s, address, true);
+		return entry ? fresh_page(s, entry, flags) : STATUS_NO_MEMORY;
 	}
+	w = walk_range(s, address, pages, true);
+	for (; !status && (entry = walk_next(&w)); walk_step(&w))
+		status = fresh_page(s, entry, flags);
+	if (status)
+		return status;
 	return w.address < w.end ? STATUS_NO_MEMORY : STATUS_OK;
 }
 

@@ -85,6 +85,7 @@ struct thread {
 	                            end the wait, and which nothing else will; or NULL */
 	uint8_t own_used;        /* bit i: own[i] is */
 	uint16_t slots_used;     /* bit i: served[i] is kept for a receive or a call */
+	uint16_t slots_program;  /* bit i: of the program's ring, not of the module's */
 	struct served served[RING_SERVED];
 	struct pending own[PENDING_OWN];
 

@@ -48,11 +48,13 @@ static enum status quick_now(struct object *o, const uint64_t *params, uint64_t 
 {
 	struct timer_now_results_builder to = {{.data = (uint8_t *)results, .data_bytes = 16}};
 
+	uint64_t wall = clock_wall_if_known();
+
 	(void)o, (void)params;
-	if (!clock_wall_known())
+	if (wall == 0)
 		return STATUS_BUSY; /* it is to be read, which one CPU at a time may do */
 	timer_now_results_set_monotonic(to, clock_now());
-	timer_now_results_set_realtime_offset(to, clock_wall_at_boot());
+	timer_now_results_set_realtime_offset(to, wall);
 	return STATUS_OK;
 }
 

@@ -75,11 +75,10 @@ static inline struct ring_sqe *ring_next(struct ring *ring)
 	return &ring->sq[ring->sq_tail % RING_SQ_ENTRIES];
 }
 
-/* Hands the entry over. x86 keeps stores in order; the compiler must too. */
+/* Hands the entry over: it is whole before it can be seen. */
 static inline void ring_push(struct ring *ring)
 {
-	__asm__ volatile("" ::: "memory");
-	ring->sq_tail++;
+	__atomic_store_n(&ring->sq_tail, ring->sq_tail + 1, __ATOMIC_RELEASE);
 }
 
 /* Submits all that was pushed and waits for `count` completions. */
@@ -89,13 +88,30 @@ MUST_CHECK static inline enum status ring_run(struct ring *ring, uint32_t count)
 	return ring_enter(count, RING_FOREVER);
 }
 
-/* The next completion, consumed; good until the next entry is pushed. NULL if
- * there is none. */
-static inline const struct ring_cqe *ring_done(struct ring *ring)
+/* The next completion, not consumed yet; NULL if there is none. */
+static inline const struct ring_cqe *ring_first(const struct ring *ring)
 {
 	uint32_t head = ring->cq_head;
-	if (head == *(volatile uint32_t *)&ring->cq_tail)
+
+	if (head == __atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE))
 		return NULL;
-	ring->cq_head = head + 1;
 	return &ring->cq[head % RING_CQ_ENTRIES];
+}
+
+/* Gives its place back: it is not looked at any more. */
+static inline void ring_consume(struct ring *ring)
+{
+	__atomic_store_n(&ring->cq_head, ring->cq_head + 1, __ATOMIC_RELEASE);
+}
+
+/* The next completion, consumed; good until the next entry is pushed. NULL if
+ * there is none. Not for a ring that others post to (RING_POSTED): they might be
+ * given its place while it is read. */
+static inline const struct ring_cqe *ring_done(struct ring *ring)
+{
+	const struct ring_cqe *cqe = ring_first(ring);
+
+	if (cqe != NULL)
+		ring_consume(ring);
+	return cqe;
 }

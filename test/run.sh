@@ -5,10 +5,12 @@
 #
 #   host   one case of a *_test.c (cmocka), or a whole *_test.sh
 #   fuzz   one *_fuzz.c that survived so many inputs
+#   model  one *.pml, searched by Spin, or one of its broken variants, found out
 #   boot   one case of a test/boot/*.test at one number of processors
 #          (test/boot/README.md has the format), or a whole test/boot/*.sh
 #
-# As many run at once as there are processors.
+# As many run at once as there are processors. How long each took, the slowest
+# first, is in test/times of the build.
 set -euo pipefail
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
@@ -77,6 +79,25 @@ script_job() {
 	report "$2" $status "$out"
 }
 
+# model_job SOURCE NAME SCRATCH [GUARD]: that Spin finds nothing wrong and every process
+# of the model can end; or, with the guard left out (-DGUARD), that it does find it.
+model_job() {
+	local source=$root/$1 name=$2 dir=$3.dir out=$3.out guard=${4-} found status=0
+
+	mkdir -p "$dir"
+	(cd "$dir" && spin -a ${guard:+"-D$guard"} "$source" && gcc -w -DSAFETY -o pan pan.c &&
+		timeout 300 ./pan -m1000000) > "$out" 2>&1 || status=$?
+	found=$(sed -n 's/.*errors: \([0-9]*\)$/\1/p' "$out")
+	if [[ -z $guard ]]; then
+		((status == 0)) && [[ $found == 0 ]] || status=1
+		grep -qE 'max search depth|not completed|-end-' "$out" && status=1
+	else
+		[[ $found == [1-9]* ]] && status=0 || status=1
+	fi
+	rm -rf "$dir"
+	report "$name" $status "$out"
+}
+
 # -- which --------------------------------------------------------------------
 
 wanted() {
@@ -101,7 +122,7 @@ plan_host() {
 	while read -r source; do
 		name=${source%.c}
 		plan host_job "$build/test/$name" "${name%_test}"
-	done < <(find core lib os tools test/sim -name '*_test.c' 2> /dev/null | LC_ALL=C sort)
+	done < <(find core kernel lib os tools test/sim -name '*_test.c' 2> /dev/null | LC_ALL=C sort)
 	while read -r source; do
 		plan script_job "$source" "${source%_test.sh}"
 	done < <(find core lib tools -name '*_test.sh' 2> /dev/null | LC_ALL=C sort)
@@ -114,6 +135,19 @@ plan_fuzz() {
 		name=${source%.c}
 		plan fuzz_job "$build/fuzz/$name" "$name"
 	done < <(find core lib tools -name '*_fuzz.c' 2> /dev/null | LC_ALL=C sort)
+}
+
+# The guards are in the model's opening comment, one a line.
+plan_model() {
+	local source name guard
+
+	while read -r source; do
+		name=model/$(basename "$source" .pml)
+		plan model_job "$source" "$name"
+		while read -r guard; do
+			plan model_job "$source" "$name: $guard is found out" "$guard"
+		done < <(sed -nE 's/^ \*   -D([A-Z_]+) .*/\1/p' "$source")
+	done < <(find core kernel lib -name '*.pml' | LC_ALL=C sort)
 }
 
 plan_boot() {
@@ -137,17 +171,25 @@ plan_boot() {
 
 # -- running ------------------------------------------------------------------
 
-declare -A running=()
+declare -A running=() began=()
+
+# Microseconds, of the wall clock.
+now() {
+	printf '%s\n' "${EPOCHREALTIME/[.,]/}"
+}
 
 finish_one() {
-	local pid status=0
+	local pid status=0 took
 
 	wait -n -p pid "${!running[@]}" || status=$?
+	took=$(($(now) - ${began[$pid]%% *}))
+	printf '%4d.%03d s %s\n' $((took / 1000000)) $((took / 1000 % 1000)) "${began[$pid]#* }" \
+		>> "$scratch/times"
 	((status == 0)) || printf 'not ok %s (the runner itself failed)\n' "${running[$pid]}" \
 		>> "${running[$pid]}"
 	cat "${running[$pid]}"
 	cat "${running[$pid]}" >> "$scratch/all"
-	unset "running[$pid]"
+	unset "running[$pid]" "began[$pid]"
 }
 
 # Arguments of a job: program, name, scratch path, and what else it was planned with.
@@ -159,6 +201,7 @@ start() {
 	function=${words[0]} program=${words[1]} name=${words[2]} rest=("${words[@]:3}")
 	"$function" "$program" "$name" "$scratch/$slot" "${rest[@]}" > "$scratch/$slot" 2>&1 &
 	running[$!]=$scratch/$slot
+	began[$!]="$(now) $name"
 }
 
 main() {
@@ -167,18 +210,19 @@ main() {
 	patterns=() jobs=() runs=100000
 	while (($#)); do
 		case $1 in
-		--host | --fuzz | --boot) kinds+=("${1#--}") ;;
+		--host | --fuzz | --model | --boot) kinds+=("${1#--}") ;;
 		--runs) runs=${2:?}; shift ;;
 		-*) echo "run.sh: $1: no such option" >&2; exit 2 ;;
 		*) patterns+=("$1") ;;
 		esac
 		shift
 	done
-	((${#kinds[@]})) || kinds=(host fuzz boot)
+	((${#kinds[@]})) || kinds=(host fuzz model boot)
 	scratch=$build/test/run.$$
 	mkdir -p "$scratch"
 	trap 'rm -rf "$scratch"' EXIT
 	: > "$scratch/all"
+	: > "$scratch/times"
 
 	for kind in "${kinds[@]}"; do
 		"plan_$kind"
@@ -188,6 +232,7 @@ main() {
 		start $((slot += 1)) "$job"
 	done
 	while ((${#running[@]})); do finish_one; done
+	sort -rn "$scratch/times" > "$build/test/times"
 
 	passed=$(grep -c '^ok ' "$scratch/all" || true)
 	failed=$(grep -c '^not ok ' "$scratch/all" || true)

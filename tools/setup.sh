@@ -50,6 +50,7 @@ need_test() {
 	need_bench
 	need libcmocka-dev /usr/include/cmocka.h
 	need musl-tools musl-gcc
+	need spin spin
 	need clang clang
 	need llvm llvm-symbolizer
 	need libclang-rt-dev "$(echo /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a)"

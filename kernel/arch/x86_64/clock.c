@@ -206,16 +206,11 @@ static uint64_t read_wall_at_boot(void)
 	return seconds * NS_PER_S - now;
 }
 
-static uint64_t wall;
-
-bool clock_wall_known(void)
-{
-	return __atomic_load_n(&wall, __ATOMIC_RELAXED) != 0;
-}
+uint64_t clock_wall;
 
 uint64_t clock_wall_at_boot(void)
 {
-	if (wall == 0)
-		__atomic_store_n(&wall, read_wall_at_boot(), __ATOMIC_RELAXED);
-	return wall;
+	if (clock_wall == 0)
+		__atomic_store_n(&clock_wall, read_wall_at_boot(), __ATOMIC_RELAXED);
+	return clock_wall;
 }

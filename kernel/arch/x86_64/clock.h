@@ -30,5 +30,10 @@ uint64_t clock_ns_from_tsc(uint64_t tsc);
  * was 0. Good to a second: it is read from the CMOS clock, once, when first
  * asked for. 0: the CMOS clock makes no sense. */
 uint64_t clock_wall_at_boot(void);
-/* False: the next one reads it, which takes the exclusive lock. */
-bool clock_wall_known(void);
+
+/* The same; 0: nobody has asked yet. */
+extern uint64_t clock_wall;
+static inline uint64_t clock_wall_if_known(void)
+{
+	return __atomic_load_n(&clock_wall, __ATOMIC_RELAXED);
+}

@@ -6,6 +6,8 @@
 
 #define INTERFACE 0x5eed5eed5eed5eedull
 #define SHORT (20 * MS)
+#define LONG (20000 * MS)
+#define LITTLE (MS / 10)
 
 enum { FIRST, SECOND, A, B, PRIORITY = 40, TOP = 50, MESSAGE = 8 };
 
@@ -307,6 +309,39 @@ static void its_own_is_there_after_the_callers(void)
 	release(facet);
 }
 
+/* The caller has nothing left when its call is received: the server has what it has. */
+static void nothing_is_not_lent(void)
+{
+	struct worker *w;
+	uint32_t facet;
+
+	start_server(FIRST, 0);
+	OK(bind(workers[FIRST].context, workers[FIRST].thread));
+	facet = made(actors[FIRST].endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	start_client(B, facet, 0, 0); /* keeps the server at work */
+	CHECK(&check, until_moves(&workers[FIRST]));
+	w = act(A, client);
+	actors[A].facet = facet;
+	actors[A].timeout = SHORT; /* then it works until `parked` is 0, and waits again */
+	w->parked = 1;
+	OK(create_context(control, LONG / 2, LONG, PRIORITY, &w->context));
+	OK(bind(w->context, w->thread));
+	OK(native_start(self, w->thread));
+	CHECK(&check, until(&actors[A].gave_up, 1) && until_moves(w));
+	w->parked = 0;
+	until_state(w, THREAD_STATE_WAITING);
+	OK(configure(w->context, LITTLE, LONG, PRIORITY)); /* less than it has used */
+	CHECK(&check, query(w->context).remaining == 0);
+	CHECK(&check, thread_state(w->thread) == THREAD_STATE_WAITING);
+	actors[FIRST].hold = 0;
+	CHECK(&check, until(&actors[FIRST].served, 2));
+	CHECK(&check, until(&actors[B].answers, 1));
+	end_worker(&workers[A]);
+	end_worker(&workers[B]);
+	end_server(FIRST);
+	release(facet);
+}
+
 /* Killed while it works on lent time, whoever lent it. */
 static void a_server_dies(void)
 {
@@ -338,7 +373,7 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		the_caller_pays, the_impatient_take_their_time_back, of_the_dead,
 		of_the_exhausted, down_the_chain, its_own_is_there_after_the_callers,
-		a_server_dies,
+		nothing_is_not_lent, a_server_dies,
 	};
 
 	start_sched(given, "sched_ipc");
