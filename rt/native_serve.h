@@ -11,6 +11,9 @@
  * schema: what is asked are r->interface, r->method and r->params, and the
  * generated readers and builders do the rest.
  *
+ * Nobody may post to the thread's ring meanwhile (RING_POSTED, abi/ring.h): what
+ * comes is taken for the entry's own completion.
+ *
  * Params and results stand in the ring's area, where native_call() builds its
  * messages, too. So in between: read the params, then make calls of your own
  * (native_print() is one), then build the results. */
