@@ -562,13 +562,8 @@ static enum status endpoint_call(struct object *o, struct call *call)
 	}
 }
 
-/* There is no capability to receive with. */
-static void endpoint_destroy(struct object *o)
+static void empty(struct endpoint *e)
 {
-	struct endpoint *e = (struct endpoint *)o;
-
-	e->facets++; /* ours, until the end of this */
-	e->closed = true;
 	while (e->calls.head)
 		refuse_call(e->calls.head, STATUS_GONE);
 	while (e->receivers.head)
@@ -582,6 +577,30 @@ static void endpoint_destroy(struct object *o)
 	forget_server(e);
 	e->facets--;
 	free_if_unused(e);
+}
+
+/* There is no capability to receive with. What its calls carry may be the last that
+ * held another endpoint, and so on: not by recursion, for whoever makes them decides
+ * how many. */
+static void endpoint_destroy(struct object *o)
+{
+	static struct endpoint *ending;
+	static bool emptying;
+	struct endpoint *e = (struct endpoint *)o;
+
+	e->facets++; /* ours, until it is empty */
+	e->closed = true;
+	e->next_ending = ending;
+	ending = e;
+	if (emptying)
+		return;
+	emptying = true;
+	while (ending) {
+		e = ending;
+		ending = e->next_ending;
+		empty(e);
+	}
+	emptying = false;
 }
 
 /* The last capability to it, or the last call through it, is gone. */

@@ -23,6 +23,7 @@ struct endpoint {
 	struct pending_queue receivers; /* oldest first */
 	struct facet *gone;   /* facets without capabilities, for the server to hear of */
 	struct thread *server; /* who received last, held; or NULL */
+	struct endpoint *next_ending;
 };
 
 struct facet {

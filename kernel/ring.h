@@ -35,5 +35,9 @@ static inline void ring_serve_chained(void)
 		ring_serve_ready();
 }
 
+/* For whom an entry is served: the current thread, or whose chained entry it is;
+ * NULL: for nobody. */
+const struct thread *ring_asker(void);
+
 /* True: so many completions wait that cap_enter(least) would return. */
 bool ring_has(const struct thread_ring *r, uint32_t least);

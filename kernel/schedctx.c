@@ -7,6 +7,7 @@
 #include "kernel/notification.h"
 #include "kernel/panic.h"
 #include "kernel/revoker.h"
+#include "kernel/ring.h"
 #include "kernel/schedclock.h"
 
 /* --- the clock ------------------------------------------------------------- */
@@ -289,7 +290,7 @@ static void init_first(struct sched_context *c)
 
 void sched_thread_init(struct thread *t)
 {
-	const struct thread *maker = this_cpu->current;
+	const struct thread *maker = ring_asker();
 
 	init_first(&t->first);
 	if (maker && maker->own_context != &maker->first)

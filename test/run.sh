@@ -75,7 +75,7 @@ fuzz_job() {
 script_job() {
 	local out=$3.out status=0
 
-	BUILD=$build timeout 300 "$1" > "$out" 2>&1 < /dev/null || status=$?
+	BUILD=$build timeout 900 "$1" > "$out" 2>&1 < /dev/null || status=$?
 	report "$2" $status "$out"
 }
 

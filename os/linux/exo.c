@@ -273,10 +273,11 @@ void exo_queue_fresh(uint32_t space, uint64_t address, uint64_t pages, uint32_t 
 	queue(ring);
 }
 
-/* Where a call over a range that was too long for one goes on, or 0. */
-static uint64_t next_of(const struct ring_sqe *e)
+/* Where a call over a range that was too long for one goes on, or 0: the answer
+ * is then empty, and what stands in the buffer is an older one. */
+static uint64_t next_of(const struct ring_sqe *e, const struct ring_cqe *done)
 {
-	return results_of(e)[0] == 0 ? 0 : results_of(e)[1];
+	return done->results_size == 0 || results_of(e)[0] == 0 ? 0 : results_of(e)[1];
 }
 
 /* Every page of the range may be there, but seldom is: the exokernel deals with
@@ -298,6 +299,7 @@ enum status exo_unmap(uint32_t space, uint64_t address, uint64_t pages)
 		uint64_t *words;
 		struct ring_sqe *e = prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_UNMAP,
 		                             ADDRESS_SPACE_UNMAP_PARAMS_MESSAGE_BYTES, &words);
+		const struct ring_cqe *done;
 		enum status status;
 
 		words[0] = SHAPE(ADDRESS_SPACE_UNMAP_PARAMS);
@@ -305,10 +307,10 @@ enum status exo_unmap(uint32_t space, uint64_t address, uint64_t pages)
 		words[2] = pages;
 		if (pages > AT_ONCE)
 			with_results(e);
-		status = call(ring);
-		if (status != STATUS_OK || pages <= AT_ONCE || next_of(e) == 0)
+		status = call_for(ring, &done);
+		if (status != STATUS_OK || pages <= AT_ONCE || next_of(e, done) == 0)
 			return status;
-		advance(&address, &pages, next_of(e));
+		advance(&address, &pages, next_of(e, done));
 	}
 }
 
@@ -320,6 +322,7 @@ enum status exo_protect(uint32_t space, uint64_t address, uint64_t pages, uint32
 		uint64_t *words;
 		struct ring_sqe *e = prepare(ring, space, ADDRESS_SPACE_ID, ADDRESS_SPACE_PROTECT,
 		                             ADDRESS_SPACE_PROTECT_PARAMS_MESSAGE_BYTES, &words);
+		const struct ring_cqe *done;
 		enum status status;
 
 		words[0] = SHAPE(ADDRESS_SPACE_PROTECT_PARAMS);
@@ -328,10 +331,10 @@ enum status exo_protect(uint32_t space, uint64_t address, uint64_t pages, uint32
 		words[3] = access;
 		if (pages > AT_ONCE)
 			with_results(e);
-		status = call(ring);
-		if (status != STATUS_OK || pages <= AT_ONCE || next_of(e) == 0)
+		status = call_for(ring, &done);
+		if (status != STATUS_OK || pages <= AT_ONCE || next_of(e, done) == 0)
 			return status;
-		advance(&address, &pages, next_of(e));
+		advance(&address, &pages, next_of(e, done));
 	}
 }
 _Static_assert(ADDRESS_SPACE_UNMAP_RESULTS_DATA_WORDS == 1 &&
@@ -393,12 +396,13 @@ void exo_queue_share(uint32_t space, uint32_t source, uint64_t address, uint64_t
 	status = exo_flush();
 	while (status == STATUS_OK) {
 		struct ring_sqe *e = fill_share(ring, space, source, address, pages);
+		const struct ring_cqe *done;
 
 		with_results(e);
-		status = call(ring);
-		if (status != STATUS_OK || next_of(e) == 0)
+		status = call_for(ring, &done);
+		if (status != STATUS_OK || next_of(e, done) == 0)
 			break;
-		advance(&address, &pages, next_of(e));
+		advance(&address, &pages, next_of(e, done));
 	}
 	if (status != STATUS_OK)
 		current()->flush_status = status;

@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 build=${BUILD:-$PWD/build}
 programs=$build/test/boot/linux
-readonly seconds_each=30 seconds_all=120
+readonly seconds_each=90 seconds_all=300
 # With page tables of four levels, as ours, and without what only makes it slow.
 readonly linux_options="console=ttyS0 quiet no5lvl mitigations=off init_on_alloc=0 \
 lsm=capability panic=-1 rdinit=/bin/busybox -- sh /linux.sh"

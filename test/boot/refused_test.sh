@@ -99,16 +99,16 @@ printf '\377\377\377\377' | dd of="$scratch/altered" conv=notrunc status=none
 make_bundle manifest="$scratch/altered" initrd="$initrd"
 refused "noise for a manifest" "manifest: message: not a well-formed Cap'n Proto message"
 
-# -- the module: each word of its headers inverted, and cut short
+# -- the module: every eight bytes of its headers inverted, and cut short
 
 cp "$module" "$scratch/module"
 size=$(stat -c %s "$module")
 headers=$((64 + 56 * $(od -An -tu2 -j 56 -N 2 "$module")))
-for ((at = 0; at < headers; at += 4)); do
-	invert "$scratch/module" "$at" 4
+for ((at = 0; at < headers; at += 8)); do
+	invert "$scratch/module" "$at" 8
 	with_module
-	contained "module, bytes $at to $((at + 3))"
-	invert "$scratch/module" "$at" 4
+	contained "module, bytes $at to $((at + 7))"
+	invert "$scratch/module" "$at" 8
 done
 for cut in 1 63 64 4096 $((size / 2)); do
 	head -c "$cut" "$module" > "$scratch/module"

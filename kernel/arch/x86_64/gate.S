@@ -371,7 +371,8 @@ gate_stubs_native:
 gate_stubs_module:
 	stubs reflect, trap_module
 
-	.balign 4096
+	.org gate_start + GATE_CODE, 0xcc /* no code past that */
+	.balign 4096, 0xcc
 	.globl gate_end
 gate_end:
 

@@ -33,6 +33,7 @@
 
 /* The window, page by page. Gaps are guard pages. */
 #define GATE_ENTRY      (WINDOW_BASE + 0x00000)  /* r-x: gate.S */
+#define GATE_CODE       0x800                    /* bytes of it, the rest is int3 */
 #define WINDOW_IDT      (WINDOW_BASE + 0x02000)  /* r--, differs by view */
 #define WINDOW_TABLES   (WINDOW_BASE + 0x03000)  /* r--: GDT, then TSS */
 #define WINDOW_CELLS    (WINDOW_BASE + 0x04000)  /* r--: struct gate_cells */

@@ -11,7 +11,10 @@
 
 #define MS 1000000ul
 
-enum { WORKERS = 6, STACK_WORDS = 1024 };
+#ifndef SCHED_WORKERS /* a test may need more */
+#define SCHED_WORKERS 6
+#endif
+enum { WORKERS = SCHED_WORKERS, STACK_WORDS = 1024 };
 
 static uint32_t control, timer;
 
