@@ -7,8 +7,8 @@ enum {
 	CELLS = 5,             /* and one more for the module */
 	PURSE = 12 << 20,
 	CELL_BYTES = 1200 << 10,
-	ROUND_STEPS = 25000,
-	DEFAULT_STEPS = 100000,
+	ROUND_STEPS = 12500,
+	DEFAULT_STEPS = 50000,
 	KNOWN = 1024,          /* processes of the nursery */
 	ARRIVALS = 64,
 	CANARY_PRIORITY = 40,
