@@ -59,7 +59,7 @@ bare := $(common) -O2 -ffreestanding -fno-stack-protector -fno-omit-frame-pointe
         -mgeneral-regs-only -ffunction-sections -fdata-sections
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-flags_kernel := $(bare) -fno-pic -mcmodel=kernel -mno-red-zone
+flags_kernel := $(bare) -fno-pic -mcmodel=kernel -mno-red-zone -momit-leaf-frame-pointer
 flags_native := $(bare) -fno-pic
 flags_module := $(bare) -fPIE -include rt/module_visibility.h -mno-red-zone
 flags_plugin := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I.

@@ -431,20 +431,26 @@ static void wait(struct thread *t, unsigned ring, uint32_t least, uint64_t timeo
 	sched_lend(endpoint_call_of(t));
 }
 
+/* A program's thread gets its ring when it first asks. */
+static bool need_ring(struct thread *t, unsigned ring)
+{
+	t->regs.rax = ring == RING_PROGRAM ? thread_add_program_ring(t) : STATUS_INVALID;
+	t->regs.rdx = t->rings[ring].address;
+	return t->regs.rax == STATUS_OK;
+}
+
 void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns)
 {
 	struct thread_ring *r = &t->rings[ring];
 	uint32_t queued;
 
-	t->regs.rax = STATUS_OK;
-	if (!r->page && ring == RING_PROGRAM)
-		t->regs.rax = thread_add_program_ring(t);
-	t->regs.rdx = r->address;
-	if (t->regs.rax)
+	if (!r->page && !need_ring(t, ring))
 		return;
+	t->regs.rax = STATUS_OK;
+	t->regs.rdx = r->address;
 	trace_enter(t, ring, least, timeout_ns);
-	queued = r->page ? ringindex_queued(r->page, r->sq_head) : 0;
-	if (!r->page || least > RING_CQ_ENTRIES || queued > RING_SQ_ENTRIES) {
+	queued = ringindex_queued(r->page, r->sq_head);
+	if (least > RING_CQ_ENTRIES || queued > RING_SQ_ENTRIES) {
 		t->regs.rax = STATUS_INVALID;
 		return;
 	}
