@@ -1,17 +1,30 @@
 /* ledger.c: see ledger.h. */
 #include "core/ledger.h"
 
+/*@ requires \valid(l) && (parent == \null || \valid(parent) && \separated(l, parent));
+    requires parent == \null || parent->depth < UINT16_MAX;
+    assigns l->limit, l->used, l->peak, l->parent, l->depth, l->refs;
+    ensures l->limit == limit && l->used == 0 && l->parent == parent;
+    ensures l->depth == (parent == \null ? 0 : parent->depth + 1);
+*/
+static void init(struct ledger *l, struct ledger *parent, uint64_t limit)
+{
+	l->limit = limit;
+	l->used = 0;
+	l->peak = 0;
+	l->parent = parent;
+	l->depth = parent ? (uint16_t)(parent->depth + 1) : 0;
+	l->refs = 1;
+}
+
 void ledger_init_root(struct ledger *l, uint64_t limit)
 {
-	uint16_t id = l->id;
-
-	*l = (struct ledger){.limit = limit, .id = id, .refs = 1};
+	init(l, NULL, limit);
 }
 
 enum status ledger_init_child(struct ledger *l, struct ledger *parent,
                               uint64_t limit)
 {
-	uint16_t id = l->id;
 	enum status status;
 
 	if (parent->depth == UINT16_MAX)
@@ -19,8 +32,7 @@ enum status ledger_init_child(struct ledger *l, struct ledger *parent,
 	status = ledger_charge(parent, limit);
 	if (status)
 		return status;
-	*l = (struct ledger){.limit = limit, .parent = parent, .id = id,
-	                     .depth = (uint16_t)(parent->depth + 1), .refs = 1};
+	init(l, parent, limit);
 	return STATUS_OK;
 }
 

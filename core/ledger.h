@@ -72,20 +72,20 @@ struct ledger {
 */
 
 /*@ requires \valid(l);
-    assigns *l;
+    assigns l->limit, l->used, l->peak, l->parent, l->depth, l->refs;
     ensures l->limit == limit && l->used == 0 && l->parent == \null && l->depth == 0;
-    ensures l->id == \old(l->id);
 */
 /* The root: everything there is. */
 void ledger_init_root(struct ledger *l, uint64_t limit);
 
 /*@ requires \valid(l) && \valid(parent) && \separated(l, parent) && solvent(parent);
-    assigns *l, parent->used, parent->peak;
+    assigns l->limit, l->used, l->peak, l->parent, l->depth, l->refs, parent->used, parent->peak;
     behavior ok:
       assumes parent->depth < UINT16_MAX && limit <= left(parent);
-      ensures \result == STATUS_OK && solvent(parent) && solvent(l) && l->id == \old(l->id);
+      ensures \result == STATUS_OK && solvent(parent) && solvent(l);
       ensures parent->used == \old(parent->used) + limit;
-      ensures l->limit == limit && l->used == 0 && l->parent == parent && l->depth > parent->depth;
+      ensures l->limit == limit && l->used == 0 && l->parent == parent &&
+        l->depth == parent->depth + 1;
     behavior refused:
       assumes !(parent->depth < UINT16_MAX && limit <= left(parent));
       ensures \result != STATUS_OK && *l == \old(*l) && *parent == \old(*parent);
