@@ -113,7 +113,7 @@ check := $(BUILD)/host/manifest-check
 trace_tools := $(BUILD)/host/trace-show $(BUILD)/host/trace-replay
 busybox := build/deb/busybox-static/bin/busybox
 
-.PHONY: all products setup run test debug bench fuzz clean help
+.PHONY: all products setup run test prove debug bench fuzz clean help
 all: products
 products: $(kernel) $(bundle) $(trace_tools) doc/linux-syscalls.md
 
@@ -299,12 +299,13 @@ tess := +@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL BUILD='$(BUILD)' CC='$(CC)' ./
 
 run: ; $(tess) run
 test: ; $(tess) test
+prove: ; $(tess) prove
 debug: ; $(tess) debug
 bench: ; $(tess) bench
 fuzz: ; $(tess) test --fuzz --runs $(RUNS)
 help: ; $(tess) help
 
-outputs := obj gen gen.new host kernel iis os test fuzz bench run sources native.a \
+outputs := obj gen gen.new host kernel iis os test fuzz bench prove run sources native.a \
            initrd.cpio applets.list manifest-linux.bin bundle-linux.img
 clean:
 	rm -rf $(addprefix $(BUILD)/,$(outputs))

@@ -209,6 +209,10 @@ void captable_init(struct captable *t);
 enum status captable_grow(struct captable *t, struct capslot *page) MUST_CHECK;
 
 /* True: an insert will succeed without growing. */
+/*@ requires \valid_read(t);
+    assigns \nothing;
+    ensures \result <==> t->free_head != CAPTABLE_END;
+*/
 static inline bool captable_has_room(const struct captable *t)
 {
 	return t->free_head != CAPTABLE_END;

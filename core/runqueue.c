@@ -3,7 +3,15 @@
 
 void runqueue_init(struct runqueue *q)
 {
-	*q = (struct runqueue){0};
+	q->bits = 0;
+	q->count = 0;
+	/*@ loop invariant p <= RUNQUEUE_PRIORITIES;
+	  @ loop invariant \forall integer k; 0 <= k < p ==> q->heads[k] == \null;
+	  @ loop assigns p, q->heads[0 .. RUNQUEUE_PRIORITIES - 1];
+	  @ loop variant RUNQUEUE_PRIORITIES - p;
+	  @*/
+	for (unsigned p = 0; p < RUNQUEUE_PRIORITIES; p++)
+		q->heads[p] = NULL;
 }
 
 static const char *check_ring(const struct runqueue *q, unsigned priority, uint32_t *count)

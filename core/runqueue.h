@@ -29,8 +29,9 @@ struct runqueue {
 };
 
 /*@ requires \valid(q);
-  @ assigns *q;
+  @ assigns q->bits, q->count, q->heads[0 .. RUNQUEUE_PRIORITIES - 1];
   @ ensures q->bits == 0 && q->count == 0;
+  @ ensures \forall integer p; 0 <= p < RUNQUEUE_PRIORITIES ==> q->heads[p] == \null;
   @*/
 void runqueue_init(struct runqueue *q);
 

@@ -6,6 +6,7 @@
 #   host   one case of a *_test.c (cmocka), or a whole *_test.sh
 #   fuzz   one *_fuzz.c that survived so many inputs
 #   model  one *.pml, searched by Spin, or one of its broken variants, found out
+#   prove  the contracts of one source and its header (doc/design/proofs.md)
 #   boot   one case of a test/boot/*.test at one number of processors
 #          (test/boot/README.md has the format), or a whole test/boot/*.sh
 #
@@ -98,6 +99,14 @@ model_job() {
 	report "$name" $status "$out"
 }
 
+# One of the provers at a time, for other tests run beside it.
+prove_job() {
+	local out=$3.out status=0
+
+	PROVE_JOBS=1 "$root/tools/prove.sh" "$1" > "$out" 2>&1 < /dev/null || status=$?
+	report "$2: $(grep -m1 -E '^[0-9]+ of [0-9]+ goals( .*)?$' "$out" || echo broken)" $status "$out"
+}
+
 # -- which --------------------------------------------------------------------
 
 wanted() {
@@ -148,6 +157,14 @@ plan_model() {
 			plan model_job "$source" "$name: $guard is found out" "$guard"
 		done < <(sed -nE 's/^ \*   -D([A-Z_]+) .*/\1/p' "$source")
 	done < <(find core kernel lib -name '*.pml' | LC_ALL=C sort)
+}
+
+plan_prove() {
+	local unit
+
+	while read -r unit; do
+		plan prove_job "$unit" "prove/${unit#core/}"
+	done < <(tools/prove.sh --list)
 }
 
 plan_boot() {
@@ -210,14 +227,14 @@ main() {
 	patterns=() jobs=() runs=100000
 	while (($#)); do
 		case $1 in
-		--host | --fuzz | --model | --boot) kinds+=("${1#--}") ;;
+		--host | --fuzz | --model | --prove | --boot) kinds+=("${1#--}") ;;
 		--runs) runs=${2:?}; shift ;;
 		-*) echo "run.sh: $1: no such option" >&2; exit 2 ;;
 		*) patterns+=("$1") ;;
 		esac
 		shift
 	done
-	((${#kinds[@]})) || kinds=(host fuzz model boot)
+	((${#kinds[@]})) || kinds=(host fuzz model prove boot)
 	scratch=$build/test/run.$$
 	mkdir -p "$scratch"
 	trap 'rm -rf "$scratch"' EXIT

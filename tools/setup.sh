@@ -6,14 +6,15 @@
 #   build   compiler, schema compiler, the guest's busybox
 #   run     build, and QEMU
 #   debug   run, and gdb
-#   test    bench, and what host tests, fuzzers and the tests in QEMU need
+#   test    bench and prove, and what host tests, fuzzers and the tests in QEMU need
 #   bench   run, and the Linux kernel that we compare with
+#   prove   Frama-C and two provers
 #
 # The guest's busybox and Linux are unpacked under build/deb, not installed.
 # Several of these may run at once.
 set -eu
 cd "$(dirname "$0")/.."
-set=${1:?usage: setup.sh build|run|debug|test|bench}
+set=${1:?usage: setup.sh build|run|debug|test|bench|prove}
 deb=build/deb
 busybox=$deb/busybox-static/bin/busybox
 linux=$deb/linux/vmlinuz
@@ -46,8 +47,16 @@ need_bench() {
 	need cpio cpio
 }
 
+need_prove() {
+	need frama-c-base frama-c
+	need why3 why3
+	need cvc4 cvc4
+	need z3 z3
+}
+
 need_test() {
 	need_bench
+	need_prove
 	need libcmocka-dev /usr/include/cmocka.h
 	need musl-tools musl-gcc
 	need spin spin
@@ -64,6 +73,7 @@ look() {
 	debug) need_run; need gdb gdb ;;
 	test) need_test ;;
 	bench) need_bench ;;
+	prove) need_build; need_prove ;;
 	*) echo "setup.sh: no set named $set" >&2; exit 2 ;;
 	esac
 }
