@@ -70,7 +70,8 @@ interface Libos {
   #
   # `pid`: 0: the same, or any if this libOS has another process table. INVALID:
   # not 1 for the first of an isolated libOS; PID 1 of the real table leaves it;
-  # the caller's own libOS. BUSY: the caller has other threads. EXISTS, NO_SLOT:
+  # the caller's own libOS. BUSY: the caller has other threads. BUDGET: its thread
+  # has no context of its own; one that it is bound to goes along. EXISTS, NO_SLOT:
   # as spawn. Refused, the caller is as it was.
 
   space @2 () -> (space :Space.AddressSpace);

@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/messages.h"
 #include "kernel/panic.h"
+#include "kernel/sched.h"
 #include "kernel/string.h"
 #include "kernel/trace.h"
 
@@ -232,6 +233,8 @@ static enum status move_allowed(const struct move *m, struct call *call)
 		return call_refuse(call, STATUS_INVALID, "PID 1 stays what it is");
 	if (p->thread_count != 1)
 		return call_refuse(call, STATUS_BUSY, "it has other threads");
+	if (!call->thread->own_context)
+		return call_refuse(call, STATUS_BUDGET, "the thread has no time of its own");
 	return STATUS_OK;
 }
 
@@ -289,6 +292,7 @@ static enum status call_become(struct libos *l, struct call *call)
 		process_succeed(m.from, successor);
 	if (successor->pid == 1 && !old->loader && successor->pids == &pids)
 		libos_inherit(old, l);
+	sched_succeed(call->thread, thread);
 	if (thread_start(thread))
 		panic("a new thread does not start");
 	object_drop(&thread->object);

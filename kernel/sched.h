@@ -147,6 +147,10 @@ void sched_bind(struct sched_context *c, struct thread *t);
 /* Its thread has none of its own from now on. */
 void sched_unbind(struct sched_context *c);
 
+/* `to`, which is new, goes on in place of `from`, which has a context of its own: what
+ * that was bound to is bound to `to` now. */
+void sched_succeed(struct thread *from, struct thread *to);
+
 /* Charges what has been used up to `now`. */
 void sched_charge(struct sched_context *c, uint64_t now);
 

@@ -360,3 +360,16 @@ void sched_unbind(struct sched_context *c)
 	seek_help(t);
 	object_drop(&c->object);
 }
+
+void sched_succeed(struct thread *from, struct thread *to)
+{
+	struct sched_context *c = from->own_context;
+
+	KASSERT(c);
+	if (c == &from->first)
+		return;
+	object_hold(&c->object);
+	sched_unbind(c);
+	sched_bind(c, to);
+	object_drop(&c->object);
+}
