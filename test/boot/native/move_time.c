@@ -53,7 +53,7 @@ static void the_context_goes_along(void)
 static int moves_without_time(struct native *me)
 {
 	struct native_call call;
-	struct ring_sqe *e = ring_next(me->ring);
+	struct ring_sqe *e;
 
 	if (native_map(me, native_find(me, "space"), native_find(me, "board"), 0, BOARD, 1, RW) !=
 	    STATUS_OK)
@@ -62,6 +62,7 @@ static int moves_without_time(struct native *me)
 	struct libos_become_params_builder p = libos_become_params_build(&call.params);
 	libos_become_params_set_program(p, 0);
 	libos_become_params_set_size(p, STAGE_VALUE(me->argument));
+	e = ring_next(me->ring);
 	*e = (struct ring_sqe){ .op = RING_CALL, .cap = native_find(me, "context"),
 	                        .interface = SCHEDULING_CONTEXT_ID,
 	                        .method = SCHEDULING_CONTEXT_UNBIND };
