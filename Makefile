@@ -70,15 +70,17 @@ flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 
 # What every system call, fault and fork runs through is compiled for speed; the
 # rest of the exokernel for size.
-hot := fastpath ring pending reach endpoint transfer call space space_walk memobject kmem \
+hot := fastpath quick ring pending reach endpoint transfer call space space_walk memobject kmem \
        sched thread process park string timer notification
 hot := $(hot:%=kernel/%.c) core/captable.c core/frames.c core/blocks.c core/capnp.c \
        core/runqueue.c core/sorted.c kernel/arch/x86_64/clock.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
 $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os
 
-# What the gate keeps itself, these need not (kernel/fastpath.c). Only gcc can be told.
-$(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += $(if $(findstring clang,$(CC)),,\
+# What the gate keeps itself, these need not (kernel/fastpath.c): only gcc can be told.
+# Nobody is above them in a backtrace.
+$(BUILD)/obj/kernel/kernel/quick.c.o: flags_kernel += -fomit-frame-pointer
+$(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += -fomit-frame-pointer $(if $(findstring clang,$(CC)),,\
         $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
 
 objects = $(patsubst %,$(BUILD)/obj/$(1)/%.o,$(2))
