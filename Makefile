@@ -108,6 +108,7 @@ initrd := $(BUILD)/initrd.cpio
 manifest := $(BUILD)/manifest-linux.bin
 bundle := $(BUILD)/bundle-linux.img
 mkbundle := $(BUILD)/host/mkbundle
+mksymtab := $(BUILD)/host/mksymtab
 mkinitrd := $(BUILD)/host/mkinitrd
 check := $(BUILD)/host/manifest-check
 trace_tools := $(BUILD)/host/trace-show $(BUILD)/host/trace-replay
@@ -152,9 +153,10 @@ endif
 
 $(mkinitrd): $(call objects,host,tools/mkinitrd.c)
 $(mkbundle): $(call objects,host,tools/mkbundle.c core/bundle.c core/capnp.c)
+$(mksymtab): $(call objects,host,tools/symtab/main.c tools/symtab/encode.c)
 $(check): $(call objects,host,tools/manifest/manifest-check.c core/manifest.c core/capnp.c)
 $(trace_tools): $(BUILD)/host/trace-%: $(call objects,host,tools/trace/%.c $(trace))
-$(mkinitrd) $(mkbundle) $(check) $(trace_tools):
+$(mkinitrd) $(mkbundle) $(mksymtab) $(check) $(trace_tools):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $^ -o $@
 
@@ -169,13 +171,14 @@ link_bare = $(link) -T $(1) $(filter %.o %.a,$^) -o $@.debug && objcopy -S $@.de
 kernel_objects := $(call objects,kernel,$(filter kernel/%,$(product)) $(core))
 link_kernel := $(link) -T kernel/arch/x86_64/kernel.ld
 define symbols
-tools/symbols.sh $(1) > $(2).S && $(CC) $(flags_kernel) -c $(2).S -o $(2).o
+$(mksymtab) < $(2) > $(1).S && $(CC) $(flags_kernel) -c $(1).S -o $(1).o
 endef
-$(kernel): $(kernel_objects) kernel/arch/x86_64/kernel.ld tools/symbols.sh $(sources)
+$(kernel): $(kernel_objects) kernel/arch/x86_64/kernel.ld $(mksymtab) $(sources)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(call symbols,,$(@D)/empty) && \
+	$(call say,LINK)$(call symbols,$(@D)/empty,/dev/null) && \
 	$(link_kernel) $(kernel_objects) $(@D)/empty.o -o $(@D)/first && \
-	$(call symbols,$(@D)/first,$(@D)/symbols) && \
+	nm -n --defined-only $(@D)/first > $(@D)/first.nm && \
+	$(call symbols,$(@D)/symbols,$(@D)/first.nm) && \
 	$(link_kernel) $(kernel_objects) $(@D)/symbols.o -o $@
 
 # What a native program may take from, if it needs it.
@@ -259,7 +262,7 @@ host_tests := $(patsubst %.c,$(BUILD)/test/%, \
 tsan_tests := $(filter %_tsan_test,$(host_tests))
 fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c lib/%_fuzz.c tools/%_fuzz.c,$(found)))
 trace_tested := $(BUILD)/test/tools/trace/show $(BUILD)/test/tools/trace/replay
-tested := $(core) $(lib) $(filter tools/capnpc/%.c test/sim/%.c,$(product)) $(filter lib/%_host.c,$(found))
+tested := $(core) $(lib) $(filter tools/capnpc/%.c tools/symtab/%.c test/sim/%.c,$(product)) $(filter lib/%_host.c,$(found))
 tested := $(filter-out %/main.c,$(tested)) $(filter tools/trace/%,$(trace))
 
 # An archive: what a test includes as source is then not taken twice.

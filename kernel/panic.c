@@ -55,10 +55,10 @@ static bool is_mapped(uint64_t v)
 /* `lookup`: an address inside the instruction that `address` tells of. */
 static void log_frame(unsigned n, uint64_t address, uint64_t lookup)
 {
-	uint64_t offset = 0;
-	const char *name = symbol_lookup(lookup, &offset);
+	char name[SYMBOL_NAME_MAX];
+	uint64_t offset;
 
-	if (name)
+	if (symbol_lookup(lookup, name, sizeof(name), &offset))
 		log_line("  #%u 0x%016lx %s+0x%lx", n, address, name,
 		         offset + (address - lookup));
 	else
