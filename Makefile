@@ -59,7 +59,11 @@ bare := $(common) -O2 -ffreestanding -fno-stack-protector -fno-omit-frame-pointe
         -mgeneral-regs-only -ffunction-sections -fdata-sections
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-flags_kernel := $(bare) -fno-pic -mcmodel=kernel -mno-red-zone -momit-leaf-frame-pointer
+# The exokernel is to be small: nothing in it needs the stack aligned to more than 8
+# bytes (without SSE none may), and nothing is padded for the fetch of instructions.
+small := -mno-sse -falign-functions=1 -falign-loops=1 $(if $(findstring clang,$(CC)),\
+        -mstack-alignment=8,-falign-jumps=1 -mpreferred-stack-boundary=3)
+flags_kernel := $(bare) -fno-pic -mcmodel=kernel -mno-red-zone -momit-leaf-frame-pointer $(small)
 flags_native := $(bare) -fno-pic
 flags_module := $(bare) -fPIE -include rt/module_visibility.h -mno-red-zone
 flags_plugin := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I.
@@ -69,11 +73,9 @@ flags_tsan := $(flags_host) -fsanitize=thread
 flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 
 # What every system call, fault and fork runs through is compiled for speed; the
-# rest of the exokernel for size.
-hot := fastpath ring pending reach endpoint transfer call space space_walk memobject kmem \
-       sched thread process park string timer notification
-hot := $(hot:%=kernel/%.c) core/captable.c core/frames.c core/blocks.c core/capnp.c \
-       core/runqueue.c core/sorted.c kernel/arch/x86_64/clock.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
+# rest of the exokernel for size (doc/design/size.md).
+hot := fastpath ring pending call sched kmem space space_walk arch/x86_64/clock
+hot := $(hot:%=kernel/%.c) core/frames.c
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
 $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os
 
