@@ -83,7 +83,7 @@ $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os
 # Nobody is above them in a backtrace.
 $(BUILD)/obj/kernel/kernel/quick.c.o: flags_kernel += -fomit-frame-pointer
 $(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += -fomit-frame-pointer $(if $(findstring clang,$(CC)),,\
-        $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
+        -mpreferred-stack-boundary=4 $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
 
 objects = $(patsubst %,$(BUILD)/obj/$(1)/%.o,$(2))
 
