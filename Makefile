@@ -74,7 +74,8 @@ flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 
 # What every system call, fault and fork runs through is compiled for speed; the
 # rest of the exokernel for size (doc/design/size.md).
-hot := fastpath quick timer ring pending call sched kmem memobject space space_walk
+hot := fastpath quick timer ring pending notification park call sched kmem memobject \
+       space space_walk
 hot := $(hot:%=kernel/%.c) core/frames.c
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
 $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os

@@ -50,8 +50,8 @@ static void entry_flags(uint64_t *entry, uint64_t value)
 }
 
 /* Empties an entry, and waits until no CPU can reach the page any more: its
- * frame may be taken again within the same call. */
-static void replace(struct space *s, uint64_t address, uint64_t *entry)
+ * frame may be taken again within the same call. Seldom: most entries are empty. */
+__attribute__((cold)) static void replace(struct space *s, uint64_t address, uint64_t *entry)
 {
 	entry_clear(s, entry);
 	tlb_forget(s, address);
