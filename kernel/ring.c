@@ -42,6 +42,8 @@ static void post(struct thread *t, unsigned ring, const struct ring_cqe *cqe)
 	ringindex_posted(r->page, r->cq_tail);
 	if (t->state == THREAD_WAITING && t->wait_ring == ring && unconsumed(r) >= t->wait_count)
 		thread_wake(t, STATUS_OK);
+	else if (t->state == THREAD_WAITING)
+		sched_lend(endpoint_call_of(t)); /* for the next answer */
 }
 
 enum status ring_post(struct thread *t, unsigned ring, const struct ring_cqe *cqe)

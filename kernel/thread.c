@@ -209,6 +209,7 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 	for (unsigned i = 0; i < RING_SERVED; i++)
 		t->served[i].token = i;
 	object_init(&t->object, &thread_type);
+	link_init(&t->serves);
 	sched_thread_init(t);
 	set_start(t, start);
 	reset_fpu(t);
@@ -235,6 +236,7 @@ void thread_wake(struct thread *t, enum status status)
 {
 	KASSERT(t->state == THREAD_WAITING);
 	timeout_cancel(&t->wait_timeout);
+	t->state = THREAD_SUSPENDED; /* it lends no more */
 	sched_recall(t);
 	t->regs.rax = status;
 	t->regs.rdx = t->rings[t->wait_ring].address;

@@ -5,6 +5,7 @@
 
 #include "abi/ring.h"
 #include "kernel/arch/x86_64/regs.h"
+#include "kernel/link.h"
 #include "kernel/object.h"
 #include "kernel/pending.h"
 #include "kernel/schedctx.h"
@@ -58,7 +59,6 @@ struct thread {
 			bool dying;       /* ends before it runs again */
 			bool interrupted; /* Thread.interrupt is to be delivered */
 			bool suspended;   /* is not to run; any state but ENDED */
-			uint8_t boost;    /* the highest priority of those who wait for it */
 		};
 		uint32_t attention;       /* 0: none of these; for the fast paths */
 	};
@@ -72,7 +72,7 @@ struct thread {
 	struct thread *lender;   /* whose context it has; that one waits */
 	struct thread *borrower; /* who has what it had, */
 	struct pending *lent_for; /* for which call of its own */
-	struct endpoint *serves; /* whose calls it received last, and nobody since */
+	struct link serves;       /* endpoints where it received last, oldest first */
 	struct sched_context first; /* its own until another is bound */
 
 	struct thread_ring rings[RING_KINDS];
