@@ -52,7 +52,7 @@ static void look_again(struct thread *t, uint64_t now)
 /* --- running out ------------------------------------------------------------ */
 
 static void refilled(struct timeout *timeout);
-static void out_of_time(struct thread *t);
+static void out_of_time(struct thread *t, bool for_good);
 static void help_up(struct thread *t);
 
 void sched_context_signal(const struct sched_context *c)
@@ -103,7 +103,7 @@ void sched_run_out(struct sched_context *c, uint64_t now)
 	wait_for_more(c, now);
 	c->exhaustions++;
 	if (c->user)
-		out_of_time(c->user);
+		out_of_time(c->user, !timeout_is_set(&c->refill));
 	sched_context_signal(c);
 }
 
@@ -286,15 +286,19 @@ static void help_up(struct thread *t)
 }
 
 /* What it works on is used up. A server that has a context of its own goes on with
- * that, and so do those who work for it. */
-static void out_of_time(struct thread *t)
+ * that, and so do those who work for it. Who lent what will never come back waits no
+ * more: there is nothing to wait with. */
+static void out_of_time(struct thread *t, bool for_good)
 {
 	struct thread *lender = t->lender;
 
 	sched_dequeue(t);
-	for (struct thread *u = t; lender && !u->own_context; lender = u->lender)
+	for (struct thread *u = t; lender && (for_good ? lender->lender != NULL : !u->own_context);
+	     lender = u->lender)
 		u = lender;
-	if (lender)
+	if (lender && for_good)
+		thread_wake(lender, STATUS_BUDGET);
+	else if (lender)
 		sched_recall(lender);
 	help_up(lender ? lender : t);
 }
