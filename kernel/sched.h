@@ -159,5 +159,10 @@ void sched_succeed(struct thread *from, struct thread *to);
 /* Charges what has been used up to `now`. */
 void sched_charge(struct sched_context *c, uint64_t now);
 
+/* What this CPU does from now on is done for `t`, which runs, maybe on another one, and
+ * pays; until sched_paid, which takes what this gives. */
+uint64_t sched_pay(const struct thread *t);
+void sched_paid(struct thread *t, uint64_t since);
+
 /* Budget or priority have changed. */
 void sched_changed(struct sched_context *c, uint64_t now);

@@ -115,6 +115,34 @@ void sched_charge(struct sched_context *c, uint64_t now)
 		sched_clock_charge(cpus[t->cpu], now);
 }
 
+uint64_t sched_pay(const struct thread *t)
+{
+	uint64_t now = clock_now();
+
+	if (this_cpu->context)
+		sched_clock_charge(this_cpu->self, now);
+	if (t->context)
+		sched_charge(t->context, now);
+	return now;
+}
+
+void sched_paid(struct thread *t, uint64_t since)
+{
+	struct sched_context *c = t->context;
+	uint64_t now = clock_now();
+
+	if (t == this_cpu->current)
+		return; /* its own clock runs */
+	if (this_cpu->context && this_cpu->since < now)
+		this_cpu->since = now;
+	if (!c || t->state != THREAD_RUNNING || now <= since)
+		return;
+	c->consumed += now - since;
+	budget_charge(&c->budget, since, now);
+	if (!budget_run(&c->budget, now))
+		stop_elsewhere(t, now);
+}
+
 void sched_changed(struct sched_context *c, uint64_t now)
 {
 	if (!budget_run(&c->budget, now))

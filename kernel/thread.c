@@ -10,6 +10,7 @@
 #include "kernel/endpoint.h"
 #include "kernel/libos.h"
 #include "kernel/panic.h"
+#include "kernel/poll.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/trace.h"
@@ -251,6 +252,7 @@ void thread_end(struct thread *t)
 
 	sched_dequeue(t);
 	timeout_cancel(&t->wait_timeout);
+	timeout_cancel(&t->poll.next);
 	t->state = THREAD_ENDED;
 	if (started)
 		trace_end(t);
@@ -407,6 +409,7 @@ static enum status thread_call(struct object *o, struct call *call)
 static enum status control_call(struct object *o, struct call *call)
 {
 	struct thread_control_set_tls_params_reader tls = {call->params};
+	struct thread_control_poll_params_reader poll = {call->params};
 	struct thread *t = call->thread;
 
 	(void)o;
@@ -425,6 +428,8 @@ static enum status control_call(struct object *o, struct call *call)
 			thread_control_thread_results_build(&call->results),
 			call_answer_cap(call, &t->object));
 		return STATUS_OK;
+	case THREAD_CONTROL_POLL:
+		return poll_ask(t, call->ring, thread_control_poll_params_get_every_ns(poll));
 	default:
 		return STATUS_NO_METHOD;
 	}

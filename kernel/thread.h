@@ -59,6 +59,7 @@ struct thread {
 			bool dying;       /* ends before it runs again */
 			bool interrupted; /* Thread.interrupt is to be delivered */
 			bool suspended;   /* is not to run; any state but ENDED */
+			bool asleep;      /* its ring is not polled: cap_enter is to change that */
 		};
 		uint32_t attention;       /* 0: none of these; for the fast paths */
 	};
@@ -86,6 +87,12 @@ struct thread {
 	uint8_t own_used;        /* bit i: own[i] is */
 	uint16_t slots_used;     /* bit i: served[i] is kept for a receive or a call */
 	uint16_t slots_program;  /* bit i: of the program's ring, not of the module's */
+	struct {
+		struct timeout next; /* look */
+		uint64_t every;      /* ns; 0: never */
+		uint8_t ring;        /* which */
+		uint8_t quiet;       /* how often there was nothing */
+	} poll;              /* poll.h */
 	struct served served[RING_SERVED];
 	struct pending own[PENDING_OWN];
 

@@ -180,8 +180,14 @@ static void nobody_waits_nobody_hurries(bool chain)
 	CHECK(&check, stands(&workers[last]));
 	start_client_at(C, facet, 0, 0, HIGHER); /* another one has */
 	CHECK(&check, until_moves(&workers[last]));
+	start_client_at(D, facet, 0, 0, MIDDLE + 1);
+	until_state(&workers[D], THREAD_STATE_WAITING);
 	OK(configure(workers[C].context, SCHEDULING_INFINITE, 0, LOWER));
+	CHECK(&check, until_moves(&workers[last])); /* D waits too */
+	end_worker(&workers[D]);
 	CHECK(&check, stands(&workers[last]));
+	OK(configure(workers[C].context, SCHEDULING_INFINITE, 0, HIGHER));
+	CHECK(&check, until_moves(&workers[last]));
 	end_worker(&workers[B]);
 	end_worker(&workers[C]);
 	end_all(chain);
@@ -207,10 +213,12 @@ static void the_highest_of_many(void)
 	nap(MS);
 	end_worker(&workers[B]);
 	CHECK(&check, until_moves(&workers[last]));
+	OK(configure(workers[A].context, SCHEDULING_INFINITE, 0, HIGHER + 1));
+	CHECK(&check, until_moves(&workers[last]));
+	end_worker(&workers[C]); /* now it is A whom it works for */
+	CHECK(&check, until_moves(&workers[last]));
 	actors[last].hold = 0;
-	CHECK(&check, until(&actors[C].answers, 1));
-	CHECK(&check, actors[last].who[1] == C);
-	end_worker(&workers[C]);
+	CHECK(&check, until(&actors[A].answers, 1));
 	end_worker(&workers[D]);
 	end_all(false);
 }
@@ -297,11 +305,12 @@ static void an_endpoint_of_several(bool passive)
 		end_hogs();
 		OK(unbind(workers[FIRST].context));
 		end_worker(&workers[A]);
-		start_client_at(A, facet, SHORT, 0, LOW);
 	}
 	CHECK(&check, until_moves(&workers[FIRST]));
-	if (passive)
+	if (passive) {
+		start_client_at(A, facet, SHORT, 0, LOW);
 		start_hogs();
+	}
 	end_worker(&workers[B]);
 	CHECK(&check, stands(&workers[FIRST]));
 	end_worker(&workers[C]);
