@@ -390,15 +390,11 @@ static void let_go(struct thread *t)
 void sched_thread_end(struct thread *t)
 {
 	struct sched_context *own = t->own_context;
-	struct thread *lender;
 
 	sched_dequeue(t);
 	sched_recall(t);
-	lender = t->lender;
-	if (lender) {
-		sched_return(t, lender);
-		sched_lend(endpoint_call_of(lender)); /* another may have received there */
-	}
+	if (t->lender)
+		sched_return(t, t->lender);
 	let_go(t);
 	for (unsigned i = 0; i < cpu_count && own; i++)
 		if (cpus[i]->context == own)

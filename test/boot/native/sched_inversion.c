@@ -178,10 +178,11 @@ static void nobody_waits_nobody_hurries(bool chain)
 		nap(MS);
 	CHECK(&check, query(workers[B].context).exhausted == 1);
 	CHECK(&check, stands(&workers[last]));
-	start_client_at(C, facet, 0, 0, HIGHER); /* another one has */
+	start_client_at(D, facet, 0, 0, MIDDLE + 1); /* others have */
 	CHECK(&check, until_moves(&workers[last]));
-	start_client_at(D, facet, 0, 0, MIDDLE + 1);
-	until_state(&workers[D], THREAD_STATE_WAITING);
+	start_client_at(C, facet, 0, 0, HIGHER);
+	until_state(&workers[C], THREAD_STATE_WAITING);
+	CHECK(&check, until_moves(&workers[last]));
 	OK(configure(workers[C].context, SCHEDULING_INFINITE, 0, LOWER));
 	CHECK(&check, until_moves(&workers[last])); /* D waits too */
 	end_worker(&workers[D]);
