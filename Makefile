@@ -59,7 +59,11 @@ bare := $(common) -O2 -ffreestanding -fno-stack-protector -fno-omit-frame-pointe
         -mgeneral-regs-only -ffunction-sections -fdata-sections
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-flags_kernel := $(bare) -fno-pic -mcmodel=kernel -mno-red-zone -momit-leaf-frame-pointer
+# The exokernel is to be small: nothing in it needs the stack aligned to more than 8
+# bytes (without SSE none may), and nothing is padded for the fetch of instructions.
+small := -mno-sse -falign-functions=1 -falign-loops=1 $(if $(findstring clang,$(CC)),\
+        -mstack-alignment=8,-falign-jumps=1 -mpreferred-stack-boundary=3)
+flags_kernel := $(bare) -fno-pic -mcmodel=kernel -mno-red-zone -momit-leaf-frame-pointer $(small)
 flags_native := $(bare) -fno-pic
 flags_module := $(bare) -fPIE -include rt/module_visibility.h -mno-red-zone
 flags_plugin := -std=gnu17 -D_GNU_SOURCE -g $(warn) -O1 -I.
@@ -69,17 +73,17 @@ flags_tsan := $(flags_host) -fsanitize=thread
 flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 
 # What every system call, fault and fork runs through is compiled for speed; the
-# rest of the exokernel for size.
-hot := fastpath ring pending reach endpoint transfer call space space_walk memobject kmem \
-       sched thread process park string timer notification
-hot := $(hot:%=kernel/%.c) core/captable.c core/frames.c core/blocks.c core/capnp.c \
-       core/runqueue.c core/sorted.c kernel/arch/x86_64/clock.c kernel/arch/x86_64/trap.c kernel/arch/x86_64/tlb.c
+# rest of the exokernel for size (doc/design/size.md).
+hot := fastpath quick timer ring pending call sched kmem space space_walk arch/x86_64/clock
+hot := $(hot:%=kernel/%.c) core/frames.c
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
 $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os
 
-# What the gate keeps itself, these need not (kernel/fastpath.c). Only gcc can be told.
-$(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += $(if $(findstring clang,$(CC)),,\
-        $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
+# What the gate keeps itself, these need not (kernel/fastpath.c): only gcc can be told.
+# Nobody is above them in a backtrace.
+$(BUILD)/obj/kernel/kernel/quick.c.o: flags_kernel += -fomit-frame-pointer
+$(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += -fomit-frame-pointer $(if $(findstring clang,$(CC)),,\
+        -mpreferred-stack-boundary=4 $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
 
 objects = $(patsubst %,$(BUILD)/obj/$(1)/%.o,$(2))
 
@@ -108,6 +112,7 @@ initrd := $(BUILD)/initrd.cpio
 manifest := $(BUILD)/manifest-linux.bin
 bundle := $(BUILD)/bundle-linux.img
 mkbundle := $(BUILD)/host/mkbundle
+mksymtab := $(BUILD)/host/mksymtab
 mkinitrd := $(BUILD)/host/mkinitrd
 check := $(BUILD)/host/manifest-check
 trace_tools := $(BUILD)/host/trace-show $(BUILD)/host/trace-replay
@@ -152,9 +157,10 @@ endif
 
 $(mkinitrd): $(call objects,host,tools/mkinitrd.c)
 $(mkbundle): $(call objects,host,tools/mkbundle.c core/bundle.c core/capnp.c)
+$(mksymtab): $(call objects,host,tools/symtab/main.c tools/symtab/encode.c)
 $(check): $(call objects,host,tools/manifest/manifest-check.c core/manifest.c core/capnp.c)
 $(trace_tools): $(BUILD)/host/trace-%: $(call objects,host,tools/trace/%.c $(trace))
-$(mkinitrd) $(mkbundle) $(check) $(trace_tools):
+$(mkinitrd) $(mkbundle) $(mksymtab) $(check) $(trace_tools):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $^ -o $@
 
@@ -169,13 +175,14 @@ link_bare = $(link) -T $(1) $(filter %.o %.a,$^) -o $@.debug && objcopy -S $@.de
 kernel_objects := $(call objects,kernel,$(filter kernel/%,$(product)) $(core))
 link_kernel := $(link) -T kernel/arch/x86_64/kernel.ld
 define symbols
-tools/symbols.sh $(1) > $(2).S && $(CC) $(flags_kernel) -c $(2).S -o $(2).o
+$(mksymtab) < $(2) > $(1).S && $(CC) $(flags_kernel) -c $(1).S -o $(1).o
 endef
-$(kernel): $(kernel_objects) kernel/arch/x86_64/kernel.ld tools/symbols.sh $(sources)
+$(kernel): $(kernel_objects) kernel/arch/x86_64/kernel.ld $(mksymtab) $(sources)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(call symbols,,$(@D)/empty) && \
+	$(call say,LINK)$(call symbols,$(@D)/empty,/dev/null) && \
 	$(link_kernel) $(kernel_objects) $(@D)/empty.o -o $(@D)/first && \
-	$(call symbols,$(@D)/first,$(@D)/symbols) && \
+	nm -n --defined-only $(@D)/first > $(@D)/first.nm && \
+	$(call symbols,$(@D)/symbols,$(@D)/first.nm) && \
 	$(link_kernel) $(kernel_objects) $(@D)/symbols.o -o $@
 
 # What a native program may take from, if it needs it.
@@ -259,7 +266,7 @@ host_tests := $(patsubst %.c,$(BUILD)/test/%, \
 tsan_tests := $(filter %_tsan_test,$(host_tests))
 fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c lib/%_fuzz.c tools/%_fuzz.c,$(found)))
 trace_tested := $(BUILD)/test/tools/trace/show $(BUILD)/test/tools/trace/replay
-tested := $(core) $(lib) $(filter tools/capnpc/%.c test/sim/%.c,$(product)) $(filter lib/%_host.c,$(found))
+tested := $(core) $(lib) $(filter tools/capnpc/%.c tools/symtab/%.c test/sim/%.c,$(product)) $(filter lib/%_host.c,$(found))
 tested := $(filter-out %/main.c,$(tested)) $(filter tools/trace/%,$(trace))
 
 # An archive: what a test includes as source is then not taken twice.

@@ -386,6 +386,11 @@ size_t capnp_builder_size(const struct capnp_builder *b)
 	return b->status == STATUS_OK ? b->used : 0;
 }
 
+static void store_word(uint8_t *at, uint64_t word)
+{
+	*(capnp_u64 *)at = word;
+}
+
 /* Zeroed room for `words`, or NULL and the builder has failed. */
 static uint8_t *allocate(struct capnp_builder *b, uint64_t words)
 {
@@ -396,20 +401,16 @@ static uint8_t *allocate(struct capnp_builder *b, uint64_t words)
 		return NULL;
 	}
 	uint8_t *room = b->bytes + b->used;
-	__builtin_memset(room, 0, (size_t)words * CAPNP_WORD);
+	for (uint64_t i = 0; i < words; i++)
+		store_word(room + i * CAPNP_WORD, 0);
 	b->used += (size_t)words * CAPNP_WORD;
 	return room;
-}
-
-static void store_word(uint8_t *at, uint64_t word)
-{
-	*(capnp_u64 *)at = word;
 }
 
 /* A pointer's low half: its kind and the distance from it to its target. */
 static uint64_t aim(const uint8_t *from, const uint8_t *to, enum kind kind)
 {
-	return (uint32_t)((to - from) / CAPNP_WORD - 1) << 2 | (uint32_t)kind;
+	return (uint32_t)((size_t)(to - from) / CAPNP_WORD - 1) << 2 | (uint32_t)kind;
 }
 
 static uint64_t shape(uint16_t data_words, uint16_t pointers)

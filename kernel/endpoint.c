@@ -504,7 +504,7 @@ enum status endpoint_serve(struct thread *t, unsigned ring, const struct ring_sq
 
 struct pending *endpoint_call_of(const struct thread *t)
 {
-	struct pending *p = t->pending;
+	struct pending *p = t->direct ? t->direct : t->pending;
 
 	while (p && p->cancel != endpoint_cancel_call)
 		p = p->next_in_thread;

@@ -9,26 +9,20 @@
 #include "kernel/arch/x86_64/tlb.h"
 #include "kernel/arch/x86_64/x86.h"
 
-void lock_wait(uint32_t *lock)
+void lock_wait(struct cpu *cpu)
 {
 	do {
-		while (__atomic_load_n(lock, __ATOMIC_RELAXED)) {
+		while (__atomic_load_n(&cpu->lock, __ATOMIC_RELAXED)) {
 			tlb_answer(); /* the holder may be waiting for us */
 			pause();
 		}
-	} while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE));
-}
-
-static void take(uint32_t *lock)
-{
-	if (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
-		lock_wait(lock);
+	} while (__atomic_exchange_n(&cpu->lock, 1, __ATOMIC_ACQUIRE));
 }
 
 void kernel_lock(void)
 {
 	for (unsigned i = 0; i < cpu_count; i++)
-		take(&cpus[i]->lock);
+		(void)lock_shared_of(cpus[i]);
 	this_cpu->exclusive = true;
 }
 

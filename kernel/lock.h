@@ -23,12 +23,12 @@ void kernel_lock(void);
 
 /* From outside: shared. True: it had to wait, and may have answered a flush of the
  * TLB meanwhile (tlb.h): no process's space may be loaded any more. */
-void lock_wait(uint32_t *lock);
+void lock_wait(struct cpu *cpu);
 static inline bool lock_shared_of(struct cpu *self)
 {
 	if (!__builtin_expect(__atomic_exchange_n(&self->lock, 1, __ATOMIC_ACQUIRE), 0))
 		return false;
-	lock_wait(&self->lock);
+	lock_wait(self);
 	return true;
 }
 

@@ -16,7 +16,7 @@
  *   -DOWN_FIRST      kernel_lock takes this CPU's own lock first
  *   -DOWN_ONLY       kernel_lock takes no other
  *   -DNO_WAIT        tlb_sync does not wait for the answers
- *   -DNO_RELOAD      fast_syscall() does not look whether lock_shared_of() has waited
+ *   -DNO_RELOAD      fast_enter() does not look whether lock_shared_of() has waited
  */
 #define CPUS 3
 

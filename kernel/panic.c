@@ -55,10 +55,10 @@ static bool is_mapped(uint64_t v)
 /* `lookup`: an address inside the instruction that `address` tells of. */
 static void log_frame(unsigned n, uint64_t address, uint64_t lookup)
 {
-	uint64_t offset = 0;
-	const char *name = symbol_lookup(lookup, &offset);
+	char name[SYMBOL_NAME_MAX];
+	uint64_t offset;
 
-	if (name)
+	if (symbol_lookup(lookup, name, sizeof(name), &offset))
 		log_line("  #%u 0x%016lx %s+0x%lx", n, address, name,
 		         offset + (address - lookup));
 	else
@@ -134,4 +134,10 @@ _Noreturn void panic(const char *format, ...)
 
 	va_start(args, format);
 	panic_with(0, (uint64_t)__builtin_frame_address(0), format, args);
+}
+
+_Noreturn void panic_false(const char *file, int line, const char *what)
+{
+	panic_at(0, (uint64_t)__builtin_frame_address(0), "%s:%d: %s is false", file, line,
+	         what);
 }

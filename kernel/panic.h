@@ -19,8 +19,12 @@ _Noreturn void panic_at(uint64_t rip, uint64_t rbp, const char *format, ...)
 /* The VECTOR_HALT handler's body: this CPU stops for good. */
 _Noreturn void panic_halt(void);
 
+/* For KASSERT: short to call. */
+_Noreturn void panic_false(const char *file, int line, const char *what)
+	__attribute__((cold));
+
 #define KASSERT(x) \
 	do { \
 		if (__builtin_expect(!(x), 0)) \
-			panic("%s:%d: %s is false", __FILE__, __LINE__, #x); \
+			panic_false(__FILE__, __LINE__, #x); \
 	} while (0)

@@ -27,6 +27,18 @@ static struct pending *take_heap(struct thread *t, struct ledger *ledger)
 	return p;
 }
 
+static void link_to_thread(struct pending *p)
+{
+	struct thread *t = p->thread;
+
+	p->prev_in_thread = NULL;
+	p->next_in_thread = t->pending;
+	if (t->pending)
+		t->pending->prev_in_thread = p;
+	t->pending = p;
+	p->on->pending++;
+}
+
 struct pending *pending_create(const struct call *call, void (*cancel)(struct pending *))
 {
 	struct thread *t = call->thread;
@@ -45,12 +57,7 @@ struct pending *pending_create(const struct call *call, void (*cancel)(struct pe
 	p->cancel = cancel;
 	p->chained = (struct pending_queue){0};
 	p->timeout = (struct timeout){0};
-	p->prev_in_thread = NULL;
-	p->next_in_thread = t->pending;
-	if (t->pending)
-		t->pending->prev_in_thread = p;
-	t->pending = p;
-	t->rings[call->ring].pending++;
+	link_to_thread(p);
 	return p;
 }
 
@@ -67,26 +74,46 @@ static void unlink_from_thread(struct pending *p)
 		p->next_in_thread;
 	if (p->next_in_thread)
 		p->next_in_thread->prev_in_thread = p->prev_in_thread;
-	p->thread->rings[p->ring].pending--;
+	p->on->pending--;
+	p->next_in_thread = p->prev_in_thread = NULL;
+}
+
+static void free_own(struct pending *p)
+{
+	p->thread->own_used &= (uint8_t)~(1u << p->place);
+	p->ring = RING_PROGRAM;
+	p->on = &p->thread->rings[RING_PROGRAM];
 }
 
 void pending_free(struct pending *p)
 {
+	pending_settle(p->thread);
 	cancel_chained(p);
 	unlink_from_thread(p);
-	p->next_in_thread = p->prev_in_thread = NULL;
 	if (p->place == PENDING_HEAP)
 		block_free(p, sizeof(*p), p->ledger);
 	else
-		p->thread->own_used &= (uint8_t)~(1u << p->place);
+		free_own(p);
 }
 
-struct pending *pending_only(const struct thread *t, unsigned ring)
+void pending_unlist(struct thread *t, unsigned ring)
 {
 	struct pending *p = t->pending;
 
-	return p && !p->next_in_thread && p->place == 0 && p->ring == ring && !p->chained.head ?
-	               p : NULL;
+	if (!p || p->next_in_thread || p->place != 0 || p->ring != ring || p->chained.head)
+		return;
+	unlink_from_thread(p);
+	t->own_used = 0;
+	t->direct = p;
+}
+
+void pending_settle(struct thread *t)
+{
+	if (!t->direct)
+		return;
+	t->own_used = 1;
+	link_to_thread(t->direct);
+	t->direct = NULL;
 }
 
 void pending_complete(struct pending *p, const struct ring_cqe *from)
@@ -113,6 +140,7 @@ void pending_answer(struct pending *p, enum status status, const void *message, 
 
 void pending_cancel_all(struct thread *t)
 {
+	pending_settle(t);
 	while (t->pending)
 		t->pending->cancel(t->pending);
 }
@@ -138,4 +166,5 @@ void pending_unlink(struct pending_queue *q, struct pending *p)
 {
 	*(p->prev ? &p->prev->next : &q->head) = p->next;
 	*(p->next ? &p->next->prev : &q->tail) = p->prev;
+	p->next = p->prev = NULL;
 }

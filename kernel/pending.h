@@ -3,7 +3,12 @@
  * Every entry that a ring has consumed gets exactly one completion. One that is
  * not answered at once leaves a record here, which keeps a place in the
  * completion queue for it. A thread has a few records of its own, so that what
- * threads do all the time (one call, one receive, one park) allocates nothing. */
+ * threads do all the time (one call, one receive, one park) allocates nothing.
+ *
+ * Nearly always a thread that waits has one record, whose completion ends the wait.
+ * That one is `direct`: it stands in own[0], and neither in the thread's list nor in
+ * any count, for the fast paths to make and unmake by as little as possible. Whoever
+ * needs to see it listed asks for it: pending_settle. */
 #pragma once
 
 #include "abi/ring.h"
@@ -69,7 +74,8 @@ struct pending {
 	struct thread *thread;
 	struct pending *next_in_thread, *prev_in_thread;
 	struct thread_ring *on; /* its ring, */
-	uint8_t ring;  /* and which of the thread's: enum thread_ring_kind */
+	uint8_t ring;  /* and which of the thread's: enum thread_ring_kind; of the
+	                  thread's own that are free: the program's */
 	uint8_t place; /* which of the thread's own, or PENDING_HEAP */
 	uint32_t sq;   /* the entry's number on its ring */
 	uint64_t user_data;
@@ -79,7 +85,7 @@ struct pending {
 	void (*cancel)(struct pending *); /* forget it: frees it without an answer */
 	struct pending_queue chained;     /* entries that wait for this one's answer */
 	/* For the owner's use. */
-	struct pending *next, *prev;
+	struct pending *next, *prev; /* of the thread's own: NULL where they are in no queue */
 	union {
 		struct {
 			struct timeout timeout;
@@ -107,9 +113,12 @@ void pending_free(struct pending *p);
 /* All of the thread's are cancelled. */
 void pending_cancel_all(struct thread *t);
 
-/* The thread's only record, of that ring, if it is own[0] and nothing is chained to
- * it; else NULL. */
-struct pending *pending_only(const struct thread *t, unsigned ring);
+/* The thread is about to wait for one more completion of that ring: if its only
+ * record is to be that, it is direct from now on. */
+void pending_unlist(struct thread *t, unsigned ring);
+
+/* A direct one is listed as others are. */
+void pending_settle(struct thread *t);
 
 /* The thread's record of entry `sq` of that ring; NULL: it is answered. */
 struct pending *pending_of_entry(const struct thread *t, unsigned ring, uint32_t sq);

@@ -41,7 +41,7 @@ static void post(struct thread *t, unsigned ring, const struct ring_cqe *cqe)
 	r->page->cq[r->cq_tail % RING_CQ_ENTRIES] = *cqe;
 	r->cq_tail++;
 	ringindex_posted(r->page, r->cq_tail);
-	if (t->state == THREAD_WAITING && t->wait_ring == ring && unconsumed(r) >= t->wait_count)
+	if (t->state == THREAD_WAITING && t->wait_ring == ring && --t->wait_more == 0)
 		thread_wake(t, STATUS_OK);
 	else if (t->state == THREAD_WAITING)
 		sched_lend(endpoint_call_of(t)); /* for the next answer */
@@ -49,6 +49,7 @@ static void post(struct thread *t, unsigned ring, const struct ring_cqe *cqe)
 
 enum status ring_post(struct thread *t, unsigned ring, const struct ring_cqe *cqe)
 {
+	pending_settle(t);
 	if (!t->rings[ring].page || !has_place(&t->rings[ring]))
 		return STATUS_BUSY;
 	trace_posted(t, ring, cqe);
@@ -435,16 +436,15 @@ static void wait_expired(struct timeout *timeout)
 	thread_wake(t, STATUS_TIMEOUT);
 }
 
-static void wait(struct thread *t, unsigned ring, uint32_t least, uint64_t timeout_ns)
+static void wait(struct thread *t, unsigned ring, uint32_t more, uint64_t timeout_ns)
 {
 	t->state = THREAD_WAITING;
 	t->wait_ring = ring;
-	t->wait_count = least;
-	t->direct = NULL;
+	t->wait_more = more;
 	if (timeout_ns < UINT64_MAX / 2)
 		timeout_set(&t->wait_timeout, clock_now() + timeout_ns, wait_expired);
-	else if (least == 1 && !t->regs.full && unconsumed(&t->rings[ring]) == 0)
-		t->direct = pending_only(t, ring);
+	else if (more == 1 && !t->regs.full)
+		pending_unlist(t, ring);
 	sched_lend(endpoint_call_of(t));
 }
 
@@ -482,5 +482,5 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 	else if (t->interrupted && ring == RING_MODULE)
 		t->regs.rax = STATUS_INTERRUPTED;
 	else
-		wait(t, ring, (uint32_t)least, timeout_ns);
+		wait(t, ring, (uint32_t)least - unconsumed(r), timeout_ns);
 }

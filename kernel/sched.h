@@ -124,6 +124,12 @@ void sched_recall(struct thread *t);
 
 /* A READY thread will run as soon as it can. */
 void sched_enqueue(struct thread *t);
+
+/* True: it would be this CPU where it did, as far as can be seen. Shared. */
+bool sched_wants_here(const struct thread *t);
+/* The same for one that is to be this CPU's. Shared. */
+void sched_enqueue_here(struct thread *t);
+
 /* The contrary. */
 void sched_dequeue(struct thread *t);
 

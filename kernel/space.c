@@ -53,7 +53,7 @@ static void entry_flags(uint64_t *entry, uint64_t value)
  * frame may be taken again within the same call. */
 static void replace(struct space *s, uint64_t address, uint64_t *entry)
 {
-	entry_set(s, entry, 0);
+	entry_clear(s, entry);
 	tlb_forget(s, address);
 	tlb_sync(s);
 }
@@ -68,8 +68,8 @@ enum status space_map_frame(struct space *s, uint64_t address, uint32_t number,
 	if (*entry & PTE_PRESENT)
 		return STATUS_EXISTS;
 	frames_hold(&kmem_frames, number);
-	entry_set(s, entry, ((uint64_t)number << PAGE_SHIFT) | flags | PTE_SHARED |
-	                         (flags & PTE_WRITE ? 0 : PTE_SEALED));
+	entry_fill(entry, ((uint64_t)number << PAGE_SHIFT) | flags | PTE_SHARED |
+	                          (flags & PTE_WRITE ? 0 : PTE_SEALED));
 	return STATUS_OK;
 }
 
@@ -114,7 +114,7 @@ static enum status map_pages(struct space *s, const struct space_mapping *what,
 			replace(s, w.address, entry);
 		if (record)
 			record->entries++;
-		entry_set(s, entry, ((uint64_t)number << PAGE_SHIFT) | flags);
+		entry_fill(entry, ((uint64_t)number << PAGE_SHIFT) | flags);
 	}
 	return w.address < w.end ? STATUS_NO_MEMORY : STATUS_OK;
 }
@@ -153,7 +153,7 @@ static inline enum status fresh_page(struct space *s, uint64_t *entry, uint64_t 
 	number = page_take(s->ledger);
 	if (number == FRAMES_NONE)
 		return STATUS_NO_MEMORY;
-	entry_set(s, entry, ((uint64_t)number << PAGE_SHIFT) | flags);
+	entry_fill(entry, ((uint64_t)number << PAGE_SHIFT) | flags);
 	return STATUS_OK;
 }
 
@@ -192,7 +192,7 @@ enum status space_unmap(struct space *s, uint64_t address, uint64_t pages, uint6
 	for (; (entry = walk_next(&w)); walk_step(&w)) {
 		if (!(*entry & PTE_PRESENT))
 			continue;
-		entry_set(s, entry, 0);
+		entry_clear(s, entry);
 		tlb_forget(s, w.address);
 	}
 	tlb_sync(s);
@@ -290,7 +290,7 @@ static enum status share_entry(struct space *s, struct sharing *sharing, uint64_
 		value |= (uint64_t)record->number << PTE_LEASE_SHIFT;
 		record->entries++;
 	}
-	entry_set(s, entry, value);
+	entry_fill(entry, value);
 	return STATUS_OK;
 }
 
@@ -338,7 +338,7 @@ enum status space_share(struct space *s, struct space *from, uint64_t address,
 
 enum status space_resolve(struct space *s, uint64_t address)
 {
-	uint64_t *entry;
+	uint64_t *entry, shown;
 	uint32_t old, new;
 
 	address = page_down(address);
@@ -353,19 +353,21 @@ enum status space_resolve(struct space *s, uint64_t address)
 		return STATUS_DENIED;
 	if (space_is_region(s) && !(*entry & PTE_NX))
 		return STATUS_DENIED; /* a module's page is never writable and executable */
-	old = frame_of(*entry);
+	shown = *entry;
+	old = frame_of(shown);
 	/* A leased page is copied even if nobody else has it: its owner pays for it. */
-	if (frames_at(&kmem_frames, old)->refs == 1 && !leased_number(*entry)) {
+	if (frames_at(&kmem_frames, old)->refs == 1 && !leased_number(shown)) {
 		frames_at(&kmem_frames, old)->split = false;
-		entry_flags(entry, (*entry & ~(PTE_COPY | PTE_MAY_WRITE)) | PTE_WRITE);
+		entry_flags(entry, (shown & ~(PTE_COPY | PTE_MAY_WRITE)) | PTE_WRITE);
 	} else {
 		new = page_take_dirty(s->ledger);
 		if (new == FRAMES_NONE)
 			return STATUS_NO_MEMORY;
 		page_copy(frame_to_virt(new), frame_to_virt(old));
-		entry_set(s, entry, ((uint64_t)new << PAGE_SHIFT) | PTE_WRITE |
-		                            (*entry & ~(PTE_ADDRESS | PTE_COPY |
-		                                        PTE_MAY_WRITE | PTE_LEASE)));
+		entry_fill(entry, ((uint64_t)new << PAGE_SHIFT) | PTE_WRITE |
+		                          (shown & ~(PTE_ADDRESS | PTE_COPY |
+		                                     PTE_MAY_WRITE | PTE_LEASE)));
+		entry_release(s, shown);
 	}
 	tlb_forget(s, address);
 	tlb_sync(s);
@@ -479,7 +481,7 @@ static void free_entries(struct space *s, uint64_t *table, unsigned level)
 		if (!(entry & PTE_PRESENT))
 			continue;
 		if (level == 0) {
-			entry_set(s, &table[i], 0);
+			entry_clear(s, &table[i]);
 			continue;
 		}
 		table[i] = 0;

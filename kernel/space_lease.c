@@ -131,7 +131,7 @@ static void unmap(struct lease_mapping *m)
 	for (; (entry = walk_next(&w)); walk_step(&w)) {
 		if (!(*entry & PTE_PRESENT) || leased_number(*entry) != m->number)
 			continue;
-		entry_set(m->space, entry, 0);
+		entry_clear(m->space, entry);
 		tlb_forget(m->space, w.address);
 	}
 	KASSERT(m->entries == 1);

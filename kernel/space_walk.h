@@ -143,22 +143,31 @@ static inline unsigned leased_number(uint64_t entry)
 /* An entry with a number no longer shows what was mapped (space_lease.c). */
 void leased_gone(struct space *s, uint64_t entry);
 
-/* Replaces what the entry holds. The caller has taken the new reference, and
- * counted the entry if it has a number. */
-static inline void entry_set(struct space *s, uint64_t *entry, uint64_t value)
+/* Fills an empty entry. The caller has taken the reference, and counted the entry
+ * if it has a number. */
+static inline void entry_fill(uint64_t *entry, uint64_t value)
 {
-	uint64_t old = *entry;
-
 	if (value & PTE_WRITE)
 		frames_at(&kmem_frames, frame_of(value))->writers++;
-	if (value)
-		table_note(entry);
+	table_note(entry);
 	*entry = value;
-	if (!(old & PTE_PRESENT))
-		return;
+}
+
+/* Lets go of what an entry held that showed a page. */
+static inline void entry_release(struct space *s, uint64_t old)
+{
 	if (old & PTE_WRITE)
 		frames_at(&kmem_frames, frame_of(old))->writers--;
 	page_drop(frame_of(old));
 	if (__builtin_expect((old & PTE_LEASE) != 0, 0))
 		leased_gone(s, old);
+}
+
+/* Empties an entry that shows a page. */
+static inline void entry_clear(struct space *s, uint64_t *entry)
+{
+	uint64_t old = *entry;
+
+	*entry = 0;
+	entry_release(s, old);
 }

@@ -1,35 +1,21 @@
-/* symbols.c: see symbols.h. The table is sorted by address; the low 32 bits of
- * an address are enough, as the kernel stands in the last 2 GiB. */
+/* symbols.c: see symbols.h. */
 #include "kernel/symbols.h"
 
+#include "core/symtab.h"
 #include "kernel/arch/x86_64/boot.h"
 
-struct symbol {
-	uint32_t address;
-	uint32_t name; /* offset in symbol_names */
-};
+/* From tools/symtab. */
+extern const uint8_t symbols_start[], symbols_end[];
 
-/* From tools/symbols.sh. */
-extern const uint32_t symbol_count;
-extern const struct symbol symbol_table[];
-extern const char symbol_names[];
-
-const char *symbol_lookup(uint64_t address, uint64_t *offset)
+bool symbol_lookup(uint64_t address, char *name, size_t size, uint64_t *offset)
 {
-	uint32_t low = 0, high = symbol_count;
+	uint64_t text = (uint64_t)text_start;
+	uint32_t start;
 
-	if (address < (uint64_t)text_start || address >= (uint64_t)text_end)
-		return NULL;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (symbol_table[middle].address <= (uint32_t)address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == 0)
-		return NULL;
-	*offset = (uint32_t)address - symbol_table[low - 1].address;
-	return symbol_names + symbol_table[low - 1].name;
+	if (address < text || address >= (uint64_t)text_end ||
+	    !symtab_find(symbols_start, symbols_end, (uint32_t)(address - text), name, size,
+	                 &start))
+		return false;
+	*offset = address - text - start;
+	return true;
 }

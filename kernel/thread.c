@@ -206,7 +206,8 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 		return status;
 	}
 	for (unsigned i = 0; i < PENDING_OWN; i++)
-		t->own[i] = (struct pending){.thread = t, .place = (uint8_t)i};
+		t->own[i] = (struct pending){.thread = t, .on = t->rings, .place = (uint8_t)i};
+	t->wait_more = 1;
 	for (unsigned i = 0; i < RING_SERVED; i++)
 		t->served[i].token = i;
 	object_init(&t->object, &thread_type);
@@ -241,6 +242,9 @@ void thread_wake(struct thread *t, enum status status)
 	sched_recall(t);
 	t->regs.rax = status;
 	t->regs.rdx = t->rings[t->wait_ring].address;
+	t->wait_ring = RING_PROGRAM;
+	t->wait_more = 1;
+	pending_settle(t);
 	trace_woken(t, status);
 	make_ready(t);
 }

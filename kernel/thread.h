@@ -78,12 +78,12 @@ struct thread {
 
 	struct thread_ring rings[RING_KINDS];
 
-	unsigned wait_ring;   /* WAITING: which ring, and for how many completions */
-	uint32_t wait_count;
+	unsigned wait_ring;   /* WAITING: which ring, and for how many more completions; */
+	uint32_t wait_more;   /* else the program's, and 1 */
 	struct timeout wait_timeout;
 	struct pending *pending; /* its entries that are still to be answered */
-	struct pending *direct;  /* WAITING: its only one, own[0], whose completion will
-	                            end the wait, and which nothing else will; or NULL */
+	struct pending *direct;  /* WAITING: own[0], if that is all it waits for, and is not
+	                            listed (pending.h); else NULL */
 	uint8_t own_used;        /* bit i: own[i] is */
 	uint16_t slots_used;     /* bit i: served[i] is kept for a receive or a call */
 	uint16_t slots_program;  /* bit i: of the program's ring, not of the module's */

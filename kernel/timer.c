@@ -53,7 +53,7 @@ static enum status quick_now(struct object *o, const uint64_t *params, uint64_t 
 	(void)o, (void)params;
 	if (wall == 0)
 		return STATUS_BUSY; /* it is to be read, which one CPU at a time may do */
-	timer_now_results_set_monotonic(to, clock_now());
+	timer_now_results_set_monotonic(to, clock_read());
 	timer_now_results_set_realtime_offset(to, wall);
 	return STATUS_OK;
 }

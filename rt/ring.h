@@ -68,17 +68,30 @@ static inline struct ring *ring_self(void)
 	return ring;
 }
 
+/* Several at a time: entries are numbered from ring->sq_tail on; then as many are
+ * handed over at once. */
+static inline struct ring_sqe *ring_entry(struct ring *ring, uint32_t number)
+{
+	return &ring->sq[number % RING_SQ_ENTRIES];
+}
+
 /* The entry to fill next; its bytes are whatever they were last. There is one
  * if fewer than RING_SQ_ENTRIES were pushed since the last ring_run(). */
 static inline struct ring_sqe *ring_next(struct ring *ring)
 {
-	return &ring->sq[ring->sq_tail % RING_SQ_ENTRIES];
+	return ring_entry(ring, ring->sq_tail);
+}
+
+/* The entries are whole before they can be seen. */
+static inline void ring_push_all(struct ring *ring, uint32_t count)
+{
+	__atomic_store_n(&ring->sq_tail, ring->sq_tail + count, __ATOMIC_RELEASE);
 }
 
 /* Hands the entry over: it is whole before it can be seen. */
 static inline void ring_push(struct ring *ring)
 {
-	__atomic_store_n(&ring->sq_tail, ring->sq_tail + 1, __ATOMIC_RELEASE);
+	ring_push_all(ring, 1);
 }
 
 /* After a push to a ring that the exokernel looks at by itself, and while waiting for
@@ -109,10 +122,27 @@ static inline const struct ring_cqe *ring_first(const struct ring *ring)
 	return &ring->cq[head % RING_CQ_ENTRIES];
 }
 
+/* Several at a time: how many there are, the one of that number, from ring->cq_head on,
+ * and that as many are done with. */
+static inline uint32_t ring_ready(const struct ring *ring)
+{
+	return __atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE) - ring->cq_head;
+}
+
+static inline const struct ring_cqe *ring_completion(const struct ring *ring, uint32_t number)
+{
+	return &ring->cq[number % RING_CQ_ENTRIES];
+}
+
+static inline void ring_consume_all(struct ring *ring, uint32_t count)
+{
+	__atomic_store_n(&ring->cq_head, ring->cq_head + count, __ATOMIC_RELEASE);
+}
+
 /* Gives its place back: it is not looked at any more. */
 static inline void ring_consume(struct ring *ring)
 {
-	__atomic_store_n(&ring->cq_head, ring->cq_head + 1, __ATOMIC_RELEASE);
+	ring_consume_all(ring, 1);
 }
 
 /* The next completion, consumed; good until the next entry is pushed. NULL if

@@ -40,12 +40,10 @@ ALWAYS_INLINE void put_head(struct ring_sqe *e, enum ring_op op, unsigned caps, 
 	__builtin_memcpy(e, &head, sizeof(head));
 }
 
-/* The next entry, with all that every CALL has. */
-ALWAYS_INLINE struct ring_sqe *call_entry(struct ring *ring, uint32_t cap, uint64_t interface,
-                                          uint16_t method, unsigned caps)
+/* All that every CALL has. */
+ALWAYS_INLINE struct ring_sqe *fill_call(struct ring_sqe *e, uint32_t cap, uint64_t interface,
+                                         uint16_t method, unsigned caps)
 {
-	struct ring_sqe *e = ring_next(ring);
-
 	put_head(e, RING_CALL, caps, method);
 	e->cap = cap;
 	e->user_data = 0;
@@ -53,6 +51,12 @@ ALWAYS_INLINE struct ring_sqe *call_entry(struct ring *ring, uint32_t cap, uint6
 	e->params_size = 0;
 	e->results_size = 0;
 	return e;
+}
+
+ALWAYS_INLINE struct ring_sqe *call_entry(struct ring *ring, uint32_t cap, uint64_t interface,
+                                          uint16_t method, unsigned caps)
+{
+	return fill_call(ring_next(ring), cap, interface, method, caps);
 }
 
 /* Enters, and waits for `count` completions. Whether they came the queue tells. */
@@ -71,23 +75,20 @@ ALWAYS_INLINE bool answered(struct ring *ring, uint32_t bytes)
 
 /* -- calls on an object of the exokernel: Timer.now ------------------------------- */
 
-ALWAYS_INLINE void push_now(struct ring *ring, uint32_t timer, unsigned at)
+ALWAYS_INLINE void ask_now(struct ring_sqe *e, struct ring *ring, uint32_t timer, unsigned at)
 {
-	struct ring_sqe *e = call_entry(ring, timer, TIMER_ID, TIMER_NOW, 0);
-
+	fill_call(e, timer, TIMER_ID, TIMER_NOW, 0);
 	e->results = (uintptr_t)area(ring, at);
 	e->results_size = sizeof(struct now);
 	e->user_data = e->results;
-	ring_push(ring);
 }
 
-/* Takes the answer and reads the time in it. */
-ALWAYS_INLINE bool take_now(struct ring *ring)
+/* The answer is good, and the time in it is read. */
+ALWAYS_INLINE bool good_now(const struct ring_cqe *done)
 {
-	const struct ring_cqe *done = ring_done(ring);
 	const struct now *now;
 
-	if (!done || done->status != STATUS_OK || done->results_size != sizeof(*now))
+	if (done->status != STATUS_OK || done->results_size != sizeof(*now))
 		return false;
 	now = (const struct now *)done->user_data;
 	__asm__ volatile("" ::"r"(now->monotonic)); /* it is in a register: used */
@@ -96,21 +97,30 @@ ALWAYS_INLINE bool take_now(struct ring *ring)
 
 ALWAYS_INLINE bool call_once(struct ring *ring, uint32_t timer)
 {
-	push_now(ring, timer, RECEIVED);
+	const struct ring_cqe *done;
+
+	ask_now(ring_next(ring), ring, timer, RECEIVED);
+	ring_push(ring);
 	enter(ring, 1);
-	return take_now(ring);
+	done = ring_done(ring);
+	return done && good_now(done);
 }
 
 ALWAYS_INLINE bool call_batch(struct ring *ring, uint32_t timer)
 {
-	bool good = true;
+	uint32_t sq = ring->sq_tail, cq = ring->cq_head;
 
 	for (unsigned i = 0; i < RING_SQ_ENTRIES; i++)
-		push_now(ring, timer, i * 32);
+		ask_now(ring_entry(ring, sq + i), ring, timer, i * 32);
+	ring_push_all(ring, RING_SQ_ENTRIES);
 	enter(ring, RING_SQ_ENTRIES);
+	if (ring_ready(ring) != RING_SQ_ENTRIES)
+		return false;
 	for (unsigned i = 0; i < RING_SQ_ENTRIES; i++)
-		good &= take_now(ring);
-	return good;
+		if (!good_now(ring_completion(ring, cq + i)))
+			return false;
+	ring_consume_all(ring, RING_SQ_ENTRIES);
+	return true;
 }
 
 /* -- notifications -------------------------------------------------------------------- */
@@ -149,6 +159,7 @@ ALWAYS_INLINE bool ipc_words(struct ring *ring, uint32_t facet)
 	uint64_t sum = 0;
 
 	to_send->root = ROOT(WORDS);
+#pragma GCC unroll 4
 	for (unsigned i = 0; i < WORDS; i++)
 		to_send->word[i] = (uint64_t)facet + i;
 	e->params = (uintptr_t)to_send;
@@ -159,6 +170,7 @@ ALWAYS_INLINE bool ipc_words(struct ring *ring, uint32_t facet)
 	enter(ring, 1);
 	if (!answered(ring, sizeof(*received)) || received->root != ROOT(WORDS))
 		return false;
+#pragma GCC unroll 4
 	for (unsigned i = 0; i < WORDS; i++)
 		sum += received->word[i];
 	return sum == 4 * (uint64_t)facet + 6 + WORDS; /* each came back one more */
@@ -244,6 +256,7 @@ ALWAYS_INLINE void serve_words(struct ring *ring, uint32_t endpoint)
 		if (!call || call->params_size != sizeof(*asked) || asked->root != ROOT(WORDS))
 			return;
 		answer->root = ROOT(WORDS);
+#pragma GCC unroll 4
 		for (unsigned i = 0; i < WORDS; i++)
 			answer->word[i] = asked->word[i] + 1;
 		size = sizeof(*answer);

@@ -19,18 +19,12 @@ enum {
 	EDGE_POLLS = 1000000,             /* then it stands still: it ticks each 279 ns */
 };
 
-struct clock_scale clock_scale = {.shift = 32};
+struct clock_scale clock_scale = {.shift = CLOCK_SHIFT};
 uint64_t clock_tsc_hz;
-
-uint64_t clock_ns_from_tsc(uint64_t tsc)
-{
-	return (uint64_t)((unsigned __int128)(tsc - clock_scale.tsc_base) *
-	                  clock_scale.mult >> clock_scale.shift);
-}
 
 uint64_t clock_now(void)
 {
-	return clock_ns_from_tsc(rdtsc());
+	return clock_read();
 }
 
 /* --- rates ------------------------------------------------------------- */
@@ -124,7 +118,7 @@ void clock_init(void)
 		measure();
 	KASSERT(clock_tsc_hz > 1000000);
 	clock_scale.tsc_base = boot_info.entry_tsc;
-	clock_scale.mult = (NS_PER_S << 32) / clock_tsc_hz;
+	clock_scale.mult = (NS_PER_S << CLOCK_SHIFT) / clock_tsc_hz;
 }
 
 /* --- the wall clock ---------------------------------------------------- */

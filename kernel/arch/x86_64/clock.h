@@ -2,10 +2,13 @@
  *
  *     ns = (tsc - tsc_base) * mult >> shift      (128-bit product)
  * The scale is set once by clock_init and then never changes, so it may be
- * handed to programs. */
+ * handed to programs. Its shift is the same on every machine. */
 #pragma once
 
+#include "kernel/arch/x86_64/x86.h"
 #include "kernel/types.h"
+
+enum { CLOCK_SHIFT = 32 };
 
 struct clock_scale {
 	uint64_t mult;
@@ -24,7 +27,17 @@ void clock_init(void);
 
 /* Nanoseconds since the kernel's first instruction; 0 before clock_init. */
 uint64_t clock_now(void);
-uint64_t clock_ns_from_tsc(uint64_t tsc);
+static inline uint64_t clock_ns_from_tsc(uint64_t tsc)
+{
+	return (uint64_t)((unsigned __int128)(tsc - clock_scale.tsc_base) * clock_scale.mult >>
+	                  CLOCK_SHIFT);
+}
+
+/* The same inlined, where every instruction counts. */
+static inline uint64_t clock_read(void)
+{
+	return clock_ns_from_tsc(rdtsc());
+}
 
 /* The wall clock, in ns since 1970-01-01 UTC, at the moment when clock_now()
  * was 0. Good to a second: it is read from the CMOS clock, once, when first

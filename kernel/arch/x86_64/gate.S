@@ -41,7 +41,7 @@
 	.globl gate_start
 gate_start:
 
-/* r10: the thread. Then rdi, rsi and rdx are the call's two arguments and its number. */
+/* r10: the thread. Then rdi and rsi are the call's two arguments, rdx is the thread. */
 	.macro save_at_syscall
 	movq %rcx, REGS_RIP(%r10)
 	movq %r11, REGS_RFLAGS(%r10)
@@ -55,7 +55,7 @@ gate_start:
 	movq $0, REGS_FULL(%r10)
 	leaq WIN(KERNEL_STACK_TOP), %rsp
 	xorl %ebp, %ebp
-	movq %rax, %rdx
+	movq %r10, %rdx
 	.endm
 
 /* LSTAR. Interrupts are off, DF, TF, NT and AC clear (FMASK). */
@@ -85,7 +85,13 @@ gate_syscall_module:
 	movq $SEL_MODULE_CODE, REGS_CS(%r10)
 	movq $SEL_MODULE_DATA, REGS_SS(%r10)
 	save_at_syscall
-	movabsq $fast_syscall_module, %rax
+	testq %rax, %rax /* SYS_CAP_ENTER */
+	jnz 2f
+	movabsq $fast_enter_module, %rax
+	call *%rax
+	ud2
+2:	movq %rax, %rcx
+	movabsq $trap_syscall, %rax
 	call *%rax
 	ud2
 
@@ -94,7 +100,9 @@ gate_syscall_module:
 gate_syscall_native:
 	movq WIN(CPU_AREA + CPU_CURRENT), %r10
 	save_at_syscall
-	movabsq $fast_syscall, %rax
+	testq %rax, %rax
+	jnz 2b
+	movabsq $fast_enter, %rax
 	call *%rax
 	/* It returns to go on with the same native thread, having told it all in rax and
 	 * rdx. `syscall` left RIP in the lower half, below the hole: sysret cannot fault. */

@@ -1,7 +1,7 @@
-/* trap.c: what gate.S calls: every entry into the exokernel.
+/* trap.c: what gate.S calls, but for cap_enter, which comes in by fastpath.c.
  *
- * Each takes the kernel lock, does what is asked, and leaves by sched_leave();
- * only an interrupt in the idle loop returns. */
+ * Each is exclusive (lock.h), does what is asked, and leaves by sched_leave(); only
+ * an interrupt in the idle loop returns. */
 #include "kernel/arch/x86_64/trap.h"
 
 #include "abi/ring.h"
@@ -48,12 +48,19 @@ static unsigned kind_of(const struct thread *t)
 	return (t->regs.cs & 3) == 1 ? RING_MODULE : RING_PROGRAM;
 }
 
-void trap_syscall(struct thread *t, unsigned ring, uint64_t number, uint64_t first,
-                  uint64_t second)
+void trap_syscall(uint64_t first, uint64_t second, struct thread *t, uint64_t number)
+{
+	kernel_lock();
+	if (!t->dying)
+		system_call(t, kind_of(t), number, first, second);
+	sched_leave();
+}
+
+void trap_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns)
 {
 	lock_upgrade();
 	if (!t->dying)
-		system_call(t, ring, number, first, second);
+		ring_enter(t, ring, least, timeout_ns);
 	sched_leave();
 }
 

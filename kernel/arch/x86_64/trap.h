@@ -3,6 +3,8 @@
 
 #include "kernel/thread.h"
 
-/* A system call, in full. The shared lock is held. */
-_Noreturn void trap_syscall(struct thread *t, unsigned ring, uint64_t number, uint64_t first,
-                            uint64_t second);
+/* A system call that is not cap_enter. */
+_Noreturn void trap_syscall(uint64_t first, uint64_t second, struct thread *t, uint64_t number);
+
+/* cap_enter in full. The shared lock is held. */
+_Noreturn void trap_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns);

@@ -23,12 +23,20 @@ enum {
 /* Without one the bus reads as all ones: data without end. */
 static bool present;
 
+/* What came before there was a FIFO, which begins empty. */
+static uint8_t early;
+static bool has_early;
+
 bool uart_init(void)
 {
 	outb(UART_SCRATCH, 0x5a);
 	if (inb(UART_SCRATCH) != 0x5a)
 		return false;
 	outb(UART_IER, 0);
+	if (inb(UART_LSR) & LSR_READY) {
+		early = inb(UART_DATA);
+		has_early = true;
+	}
 	outb(UART_LCR, LCR_DIVISOR);
 	outb(UART_DIVISOR_LOW, 1); /* 115200 baud */
 	outb(UART_DIVISOR_HIGH, 0);
@@ -68,6 +76,10 @@ size_t uart_read(void *bytes, size_t size)
 	uint8_t *to = bytes;
 	size_t n = 0;
 
+	if (has_early && size) {
+		to[n++] = early;
+		has_early = false;
+	}
 	while (present && n < size && inb(UART_LSR) & LSR_READY)
 		to[n++] = inb(UART_DATA);
 	return n;

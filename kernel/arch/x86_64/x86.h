@@ -205,10 +205,10 @@ static inline void outsb(uint16_t port, const void *bytes, size_t size)
 /* Not ordered against the instructions around it. */
 static inline uint64_t rdtsc(void)
 {
-	uint32_t low, high;
+	uint64_t low, high; /* the upper halves are 0 */
 
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
+	return high << 32 | low;
 }
 
 struct cpuid {

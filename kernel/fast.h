@@ -1,0 +1,146 @@
+/* fast.h: what the fast paths (fastpath.h) share: the ring from the exokernel's side,
+ * every function inlined.
+ *
+ * What is in an entry is read once, for the program's other threads may be writing
+ * to it. Messages that lie in a ring's area are used where they are: what the
+ * exokernel writes there it never reads back. */
+#pragma once
+
+#include "kernel/domain.h"
+#include "kernel/thread.h"
+
+#define HOT static inline __attribute__((always_inline))
+#define ONCE(field) (*(const volatile __typeof__(field) *)&(field))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+
+typedef uint64_t __attribute__((may_alias)) word;
+
+/* The first word of an entry: op, caps_how, method, cap. */
+HOT uint64_t head_of(const struct ring_sqe *sqe)
+{
+	return *(const volatile word *)sqe;
+}
+
+HOT uint16_t op_and_caps(uint64_t head)
+{
+	return (uint16_t)head;
+}
+
+HOT const struct ring_sqe *entry_at(const struct thread_ring *r, uint32_t sq)
+{
+	return &r->page->sq[sq % RING_SQ_ENTRIES];
+}
+
+/* True: `size` bytes at `address`, as the thread sees its ring, are in the ring's area,
+ * and that is a multiple of 8: *out is where. */
+HOT bool in_area(const struct thread_ring *r, struct ring *page, uint64_t address,
+                 uint32_t size, word **out)
+{
+	uint64_t at = address - r->address, offset = at - offsetof(struct ring, area);
+	uint64_t words = offset >> 3 | offset << 61; /* what is no multiple is large */
+
+	*out = (word *)((char *)page + at);
+	return LIKELY(words <= (RING_AREA_SIZE - size) / 8);
+}
+
+/* captable_lookup while others may change the table: a slot that has the id after
+ * its object has been read had it all the time, for ids do not come back. A thread
+ * asks the same again and again: where an id's slot is does not change. */
+HOT struct object *look_up(struct thread_ring *r, uint32_t id)
+{
+	const struct capslot *slot = r->found;
+	struct object *o;
+
+	if (!LIKELY(r->found_id == id)) {
+		slot = captable_slot(&r->domain->table, id);
+		if (!slot)
+			return NULL;
+		r->found = slot;
+		r->found_id = id;
+	}
+	o = ONCE(slot->object);
+	if (!o || ONCE(slot->epoch) != ONCE(o->epoch) || ONCE(slot->id) != id)
+		return NULL;
+	return o;
+}
+
+/* The second word of a completion that is OK. */
+HOT uint64_t done_with(uint32_t results_size)
+{
+	return STATUS_OK | (uint64_t)results_size << 32;
+}
+
+/* A completion without capabilities, at `cq`; not shown yet. */
+HOT void write_completion(struct ring *page, struct thread_ring *r, uint32_t cq, uint32_t sq,
+                          uint64_t user_data, uint64_t done)
+{
+	uint32_t at = cq % RING_CQ_ENTRIES;
+	word *cqe = (word *)&page->cq[at];
+
+	cqe[0] = user_data;
+	cqe[1] = done;
+	cqe[2] = 0;
+	cqe[3] = 0;
+	r->answered_at[sq % RING_SQ_ENTRIES] = (uint8_t)at;
+}
+
+HOT void show_completions(struct thread_ring *r, uint32_t cq)
+{
+	r->cq_tail = cq;
+	__atomic_store_n(&r->page->cq_tail, cq, __ATOMIC_RELEASE);
+}
+
+HOT void show_consumed(struct thread_ring *r, uint32_t sq)
+{
+	r->sq_head = sq;
+	__atomic_store_n(&r->page->sq_head, sq, __ATOMIC_RELEASE);
+}
+
+/* -- calls on objects of the exokernel ------------------------------------------------ */
+
+/* The word in front of a struct of `words` words of data and nothing else. */
+HOT uint64_t root_of(unsigned words)
+{
+	return (uint64_t)words << 32;
+}
+
+/* What a CALL without capabilities asks of `o`, if that is a quick method; else NULL. */
+HOT const struct quick_method *quick_method_of(const struct ring_sqe *sqe, uint64_t head,
+                                               const struct object *o)
+{
+	unsigned method = (uint16_t)(head >> 16);
+	const struct object_type *type = o->type;
+
+	if (method >= type->quick_count || type->interface != ONCE(sqe->interface) ||
+	    !type->quick[method].serve)
+		return NULL;
+	return &type->quick[method];
+}
+
+enum { QUICK_MESSAGE = 8 + 8 * QUICK_WORDS };
+
+/* Of its results, in bytes. */
+HOT uint32_t quick_size(const struct quick_method *q)
+{
+	return 8 + 8 * q->results;
+}
+
+HOT bool quick_sizes_fit(const struct quick_method *q, uint32_t params, uint32_t results)
+{
+	return (q->params ? params == 8u + 8u * q->params : params <= 8) &&
+	       results >= quick_size(q);
+}
+
+/* False: they are not in the area, or of another shape. */
+HOT bool quick_params(const struct thread_ring *r, const struct ring_sqe *sqe, unsigned words,
+                      uint64_t *params)
+{
+	word *from;
+
+	if (!in_area(r, r->page, ONCE(sqe->params), QUICK_MESSAGE, &from) ||
+	    ONCE(from[0]) != root_of(words))
+		return false;
+	for (unsigned i = 0; i < words; i++)
+		params[i] = ONCE(from[1 + i]);
+	return true;
+}

@@ -1,0 +1,94 @@
+/* quick.c: a batch of calls on objects of the exokernel, as long as they are simple
+ * (fastpath.h). */
+#include "kernel/fast.h"
+#include "kernel/fastpath.h"
+
+/* What the entry before asked, of whom, with room for what: most batches ask the same
+ * again and again. In memory: registers are few. */
+struct batch {
+	uint64_t head, interface, sizes;
+	struct object *object;
+	enum status (*serve)(struct object *, const uint64_t *params, uint64_t *results);
+	unsigned params;
+	uint64_t root, done; /* what the results begin with; the completion's second word */
+	uint32_t tail;
+	uint32_t ahead;      /* of an entry's number: its completion's */
+};
+
+/* params_size and results_size. */
+HOT uint64_t sizes_of(const struct ring_sqe *sqe)
+{
+	return *(const volatile word *)&sqe->params_size;
+}
+
+/* False: it is not a CALL of a quick method with messages of its sizes. */
+static bool find(struct thread_ring *r, const struct ring_sqe *sqe, struct batch *b)
+{
+	uint64_t head = head_of(sqe), sizes = sizes_of(sqe);
+	const struct quick_method *q;
+	struct object *o;
+
+	if (op_and_caps(head) != RING_CALL)
+		return false;
+	o = look_up(r, (uint32_t)(head >> 32));
+	if (!o)
+		return false;
+	q = quick_method_of(sqe, head, o);
+	if (!q || !quick_sizes_fit(q, (uint32_t)sizes, (uint32_t)(sizes >> 32)))
+		return false;
+	b->head = head;
+	b->interface = o->type->interface;
+	b->sizes = sizes;
+	b->object = o;
+	b->serve = q->serve;
+	b->params = q->params;
+	b->root = root_of(q->results);
+	b->done = done_with(quick_size(q));
+	return true;
+}
+
+HOT bool is_same(const struct ring_sqe *sqe, const struct batch *b)
+{
+	return LIKELY(head_of(sqe) == b->head) && LIKELY(ONCE(sqe->interface) == b->interface) &&
+	       LIKELY(sizes_of(sqe) == b->sizes);
+}
+
+/* Of one that is found. If it is left to others, what is in its results is nothing. */
+HOT bool serve(struct thread_ring *r, struct ring *page, const struct ring_sqe *sqe,
+               const struct batch *b)
+{
+	uint64_t params[QUICK_WORDS];
+	word *results;
+
+	if (!in_area(r, page, ONCE(sqe->results), QUICK_MESSAGE, &results))
+		return false;
+	if (!LIKELY(b->params == 0) && !quick_params(r, sqe, b->params, params))
+		return false;
+	results[0] = b->root;
+	return LIKELY(b->serve(b->object, params, results + 1) == STATUS_OK);
+}
+
+bool quick_serve(struct thread_ring *r, uint32_t tail)
+{
+	uint32_t sq = r->sq_head;
+	struct ring *page = r->page;
+	struct batch b;
+
+	b.tail = tail;
+	b.ahead = r->cq_tail - sq;
+	if (!find(r, entry_at(r, sq), &b))
+		return false;
+	do {
+		const struct ring_sqe *sqe = &page->sq[sq % RING_SQ_ENTRIES];
+
+		__asm__("" : "+r"(sqe)); /* one register, not the sum of two */
+		if (!is_same(sqe, &b) && !find(r, sqe, &b))
+			break;
+		if (!serve(r, page, sqe, &b))
+			break;
+		write_completion(page, r, sq + b.ahead, sq, ONCE(sqe->user_data), b.done);
+	} while (++sq != b.tail);
+	show_consumed(r, sq);
+	show_completions(r, sq + b.ahead);
+	return sq == tail;
+}
