@@ -95,6 +95,14 @@ interface ThreadControl {
   thread @2 () -> (thread :Thread);
   # A capability to the calling thread, for others to stop or end it by. DENIED to
   # a program under a module: the thread may be in the module, with its locks.
+
+  poll @3 (everyNs :UInt64) -> ();
+  # While the thread runs, the exokernel looks at the ring that this call came by about
+  # every `everyNs` and serves what it finds there, without cap_enter, on the thread's
+  # scheduling context. It stops (RING_ASLEEP in the ring's `flags`) when it has found
+  # nothing 64 times in a row, when the thread waits, or when its time is used up; the
+  # next cap_enter makes it go on. 0: no more. INVALID: neither that nor 20 us to 1 s.
+  # One ring at a time: the last call counts.
 }
 
 struct ThreadStart {

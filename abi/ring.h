@@ -131,10 +131,19 @@ _Static_assert(sizeof(struct ring_received) == 32, "ABI");
 
 enum { RING_AREA_SIZE = 4096 - 64 - RING_SQ_ENTRIES * 64 - RING_CQ_ENTRIES * 32 };
 
+/* What the exokernel says of a ring that it was asked to look at by itself
+ * (ThreadControl.poll). It says so before it looks for the last time: who pushes, and
+ * reads this then (ring_rouse), misses nothing. Who waits for completions without
+ * cap_enter reads it again and again. */
+enum ring_state {
+	RING_ASLEEP = 1, /* it has stopped looking: the next cap_enter makes it go on */
+};
+
 struct ring {
 	uint32_t sq_head, sq_tail;
 	uint32_t cq_head, cq_tail;
-	uint32_t reserved[12];
+	uint32_t flags; /* enum ring_state; the exokernel writes it */
+	uint32_t reserved[11];
 	struct ring_sqe sq[RING_SQ_ENTRIES];
 	struct ring_cqe cq[RING_CQ_ENTRIES];
 	uint8_t area[RING_AREA_SIZE];

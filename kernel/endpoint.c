@@ -83,19 +83,18 @@ static void dequeue_call(struct pending *c, bool undo)
 /* A queued call ends without having been received. */
 static void refuse_call(struct pending *c, enum status status)
 {
-	sched_give_back(c);
 	dequeue_call(c, true);
+	sched_give_back(c);
 	pending_answer(c, status, NULL, 0);
 }
 
 void endpoint_cancel_call(struct pending *c)
 {
-	sched_give_back(c);
-	if (c->call.server) {
+	if (c->call.server)
 		c->call.server->served[c->call.slot].call = SERVED_GONE;
-	} else {
+	else
 		dequeue_call(c, true);
-	}
+	sched_give_back(c);
 	pending_free(c);
 }
 
@@ -150,19 +149,18 @@ static void forget_server(struct endpoint *e)
 	e->server = NULL;
 	if (!t)
 		return;
-	if (t->serves == e)
-		t->serves = NULL;
+	link_remove(&e->served);
 	object_drop(&t->object);
 }
 
 static void note_server(struct endpoint *e, struct thread *t)
 {
-	if (e->server == t && t->serves == e)
+	if (e->server == t)
 		return;
 	object_hold(&t->object);
 	forget_server(e);
 	e->server = t;
-	t->serves = e;
+	link_append(&t->serves, &e->served);
 }
 
 /* The header and the params. TOO_SMALL, or FAULT: *callers tells whose. */
@@ -220,8 +218,9 @@ static void deliver(struct pending *c, struct pending *r)
 	c->call.server = server;
 	c->call.slot = (uint8_t)slot;
 	complete_receive(r, &cqe);
-	if (c->thread->state == THREAD_WAITING)
-		sched_lend(c);
+	if (c->thread->borrower != server)
+		sched_give_back(c); /* it was lent to who received before */
+	sched_help(server);
 	object_drop(&f->object);
 }
 
@@ -255,17 +254,27 @@ static void match(struct endpoint *e)
 
 /* -- CALL ------------------------------------------------------------------------------ */
 
-static void enqueue_by_priority(struct pending_queue *q, struct pending *p)
+static void enqueue_by_priority(struct pending_queue *q, struct pending *p, unsigned priority)
 {
-	unsigned priority = sched_priority(p->thread);
 	struct pending *before = q->tail;
 
-	while (before && sched_priority(before->thread) < priority)
+	p->call.priority = (uint8_t)priority;
+	while (before && before->call.priority < priority)
 		before = before->prev;
 	p->prev = before;
 	p->next = before ? before->next : q->head;
 	*(p->prev ? &p->prev->next : &q->head) = p;
 	*(p->next ? &p->next->prev : &q->tail) = p;
+}
+
+void endpoint_raise_call(struct pending *c, unsigned priority)
+{
+	struct pending_queue *q = &c->call.facet->endpoint->calls;
+
+	if (priority <= c->call.priority)
+		return;
+	pending_unlink(q, c);
+	enqueue_by_priority(q, c, priority);
 }
 
 static enum status keep_caps(struct pending *c, const struct call *call,
@@ -319,7 +328,7 @@ enum status facet_call(struct facet *f, const struct call *call, const struct ri
 	c->call.params_size = sqe->params_size;
 	c->call.method = sqe->method;
 	c->call.server = NULL;
-	enqueue_by_priority(&e->calls, c);
+	enqueue_by_priority(&e->calls, c, sched_priority(call->thread));
 	e->waiting++;
 	object_hold(&e->object);
 	match(e);
@@ -469,11 +478,11 @@ static enum status answer(struct thread *t, unsigned ring, const struct ring_sqe
 			status = return_caps(t, ring, sqe, c, &cqe);
 		if (status)
 			return status;
-		sched_give_back(c);
 	}
 	free_slot(t, slot);
 	if (!c)
 		return STATUS_GONE;
+	sched_give_back(c);
 	pending_complete(c, &cqe);
 	return STATUS_OK;
 }

@@ -6,9 +6,10 @@
  * that received it, until that answers. Messages are copied once, from thread to
  * thread, when caller and receiver have met; the exokernel keeps none.
  *
- * A caller that waits lends its scheduling context to who serves it. */
+ * A caller that waits lends its scheduling context to who serves it, or will. */
 #pragma once
 
+#include "kernel/link.h"
 #include "kernel/object.h"
 #include "kernel/pending.h"
 
@@ -23,6 +24,7 @@ struct endpoint {
 	struct pending_queue receivers; /* oldest first */
 	struct facet *gone;   /* facets without capabilities, for the server to hear of */
 	struct thread *server; /* who received last, held; or NULL */
+	struct link served;    /* on that one's list */
 	struct endpoint *next_ending;
 };
 
@@ -52,6 +54,9 @@ void endpoint_cancel_receive(struct pending *r);
 
 /* The first of the thread's calls that is still to be answered; NULL: there is none. */
 struct pending *endpoint_call_of(const struct thread *t);
+
+/* A call that waits in a queue is of that priority now, if its own was lower. */
+void endpoint_raise_call(struct pending *c, unsigned priority);
 
 /* The thread ends: who waits for its answer waits no longer. */
 void endpoint_thread_end(struct thread *t);

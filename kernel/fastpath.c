@@ -8,11 +8,13 @@
  * of them do. */
 #include "kernel/fastpath.h"
 
+#include "abi/notification.capnp.h"
 #include "kernel/arch/x86_64/switch.h"
 #include "kernel/arch/x86_64/trap.h"
 #include "kernel/endpoint.h"
 #include "kernel/fast.h"
 #include "kernel/lock.h"
+#include "kernel/notification.h"
 #include "kernel/sched.h"
 
 enum { MESSAGE_MOST = 256 };
@@ -95,6 +97,16 @@ _Noreturn HOT void resume_native(struct thread *t, uint64_t rdx)
 	__builtin_unreachable();
 }
 
+/* It leaves as one that was woken; and may have waited on its module's ring. */
+HOT void end_wait(struct thread *t, uint64_t ring)
+{
+	t->own[0].ring = RING_PROGRAM;
+	t->own[0].on = &t->rings[RING_PROGRAM];
+	t->wait_ring = RING_PROGRAM;
+	t->regs.rax = STATUS_OK;
+	t->regs.rdx = ring;
+}
+
 /* `to`, which is claimed, runs on in the current thread's place and on the same
  * context. Once `from` can be seen to wait, another CPU may claim it: its registers
  * come first. */
@@ -118,11 +130,7 @@ _Noreturn HOT void hand_over(struct cpu *cpu, struct thread *from, struct thread
 		unlock_shared_of(cpu);
 		resume_native(to, to_ring);
 	}
-	to->own[0].ring = RING_PROGRAM;
-	to->own[0].on = &to->rings[RING_PROGRAM];
-	to->wait_ring = RING_PROGRAM;
-	to->regs.rax = STATUS_OK;
-	to->regs.rdx = to_ring;
+	end_wait(to, to_ring);
 	switch_to(cpu, to);
 	unlock_shared_of(cpu);
 	((void (*)(struct thread *))gate_address(gate_resume))(to);
@@ -248,6 +256,85 @@ HOT uint32_t call_quickly(const struct thread_ring *r, const struct ring_sqe *sq
 	return quick_size(q);
 }
 
+/* -- signals --------------------------------------------------------------------------- */
+
+/* The bits that a CALL of signal() brings; 0: none, or it is not for here. */
+HOT uint64_t signal_bits(const struct thread_ring *r, const struct ring_sqe *sqe, uint64_t head)
+{
+	uint64_t bits;
+
+	if ((uint16_t)(head >> 16) != NOTIFICATION_SIGNAL ||
+	    ONCE(sqe->interface) != NOTIFICATION_ID || ONCE(sqe->results_size) ||
+	    ONCE(sqe->params_size) != 16 || !quick_params(r, sqe, 1, &bits))
+		return 0;
+	return bits;
+}
+
+/* Gives the only one who waits what it waits for. False: that is not so, or it is not
+ * to run here. */
+HOT bool wake_waiter(struct notification *n, uint64_t bits)
+{
+	struct pending *p = n->waiting.head;
+	uint64_t all = n->bits | bits, taken = all & p->key;
+	struct thread *t = p->thread;
+	uint32_t size = p->results_size ? 16 : 0;
+	word *to = NULL;
+
+	if (p->next || !taken || p->results_size < size || !sched_has_time(t) ||
+	    (size && !in_area(p->on, p->on->page, p->results_address.v, size, &to)) ||
+	    !sched_wants_here(t) || !claim(t, p))
+		return false;
+	n->waiting.head = n->waiting.tail = NULL;
+	n->bits = all & ~taken;
+	if (size) {
+		to[0] = root_of(1);
+		to[1] = taken;
+	}
+	object_drop_shared(&n->object); /* whoever signals has one too */
+	end_wait(t, p->on->address);
+	answered(t, p, size);
+	__atomic_store_n(&t->state, THREAD_READY, __ATOMIC_RELEASE);
+	sched_enqueue_here(t);
+	return true;
+}
+
+/* The entry at sq_head is done. */
+HOT void complete(struct thread_ring *r, const struct ring_sqe *sqe, uint32_t size)
+{
+	uint32_t sq = r->sq_head, cq = r->cq_tail;
+
+	write_completion(r->page, r, cq, sq, ONCE(sqe->user_data), done_with(size));
+	show_consumed(r, sq + 1);
+	show_completions(r, cq + 1);
+}
+
+/* CALL of signal(). False: not here. Does not return if somebody else is to run. Not
+ * inlined: other calls would need more registers saved. */
+__attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t, unsigned ring,
+                                             const struct ring_sqe *sqe, struct notification *n)
+{
+	struct thread_ring *r = &t->rings[ring];
+	uint64_t bits = signal_bits(r, sqe, head_of(sqe));
+	bool good = true;
+
+	if (!bits || n->bound || !flag_take(&n->flag))
+		return false;
+	if (n->waiting.head)
+		good = wake_waiter(n, bits);
+	else
+		n->bits |= bits;
+	flag_drop(&n->flag);
+	if (!good)
+		return false;
+	complete(r, sqe, 0);
+	if (cpu->reschedule) {
+		t->regs.rax = STATUS_OK;
+		t->regs.rdx = r->address;
+		sched_leave();
+	}
+	return true;
+}
+
 /* -- cap_enter ------------------------------------------------------------------------------ */
 
 /* The one entry, which the thread will wait for. True: it is done already. Modules
@@ -259,7 +346,7 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	uint64_t head = head_of(sqe);
 	const struct quick_method *q;
 	struct object *o;
-	uint32_t cq, size;
+	uint32_t size;
 
 	if (ring == RING_PROGRAM && op_and_caps(head) == RING_SERVE)
 		serve_caller(cpu, t, sqe, head);
@@ -273,16 +360,16 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 			call_server(cpu, t, sqe, head, (const struct facet *)o);
 		return false;
 	}
-	q = quick_method_of(sqe, head, o);
-	if (!q || r->pending >= RING_CQ_ENTRIES)
+	if (r->pending >= RING_CQ_ENTRIES)
 		return false;
+	q = quick_method_of(sqe, head, o);
+	if (!q)
+		return o->type == &notification_type &&
+		       signal(cpu, t, ring, sqe, (struct notification *)o);
 	size = call_quickly(r, sqe, o, q);
 	if (!size)
 		return false;
-	cq = r->cq_tail;
-	write_completion(r->page, r, cq, r->sq_head, ONCE(sqe->user_data), done_with(size));
-	show_consumed(r, r->sq_head + 1);
-	show_completions(r, cq + 1);
+	complete(r, sqe, size);
 	return true;
 }
 

@@ -74,6 +74,14 @@ static inline void object_drop(struct object *o)
 		o->type->destroy(o);
 }
 
+/* Shared (lock.h), where it is known not to be the last. */
+static inline void object_drop_shared(struct object *o)
+{
+	uint32_t left = __atomic_sub_fetch(&o->refs, 1, __ATOMIC_RELEASE);
+
+	KASSERT(left > 0);
+}
+
 /* Refuses: `reason` goes to the caller in an Exception. A method may also return
  * a bare status; the exception then has no words. */
 static inline enum status MUST_CHECK call_refuse(struct call *call, enum status status,

@@ -40,6 +40,7 @@ struct pending_call {
 	uint32_t params_size;
 	uint16_t method;
 	uint8_t slot;            /* served: which of the server's */
+	uint8_t priority;        /* queued: its place among them */
 	struct thread *server;   /* NULL: nobody has received it yet */
 	struct transfer *transfer; /* queued: the capabilities that travel; or NULL */
 	struct ledger *transfer_ledger; /* who pays for that */

@@ -12,6 +12,7 @@
 #include "kernel/domain.h"
 #include "kernel/endpoint.h"
 #include "kernel/park.h"
+#include "kernel/poll.h"
 #include "kernel/process.h"
 #include "kernel/reach.h"
 #include "kernel/revoker.h"
@@ -42,6 +43,8 @@ static void post(struct thread *t, unsigned ring, const struct ring_cqe *cqe)
 	ringindex_posted(r->page, r->cq_tail);
 	if (t->state == THREAD_WAITING && t->wait_ring == ring && --t->wait_more == 0)
 		thread_wake(t, STATUS_OK);
+	else if (t->state == THREAD_WAITING)
+		sched_lend(endpoint_call_of(t)); /* for the next answer */
 }
 
 enum status ring_post(struct thread *t, unsigned ring, const struct ring_cqe *cqe)
@@ -411,6 +414,20 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 	return true;
 }
 
+bool ring_poll(struct thread *t, unsigned ring)
+{
+	struct in_place nowhere = {.thread = t, .ring = RING_KINDS};
+	struct thread_ring *r = &t->rings[ring];
+	uint32_t sq = r->sq_head, queued = ringindex_queued(r->page, sq);
+
+	if (queued > RING_SQ_ENTRIES)
+		return false;
+	in_place = &nowhere;
+	(void)consume(t, ring, sq + queued);
+	in_place = NULL;
+	return r->sq_head != sq;
+}
+
 static void wait_expired(struct timeout *timeout)
 {
 	struct thread *t = (struct thread *)((char *)timeout -
@@ -449,6 +466,8 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 	t->regs.rax = STATUS_OK;
 	t->regs.rdx = r->address;
 	trace_enter(t, ring, least, timeout_ns);
+	if (t->asleep)
+		poll_wake(t);
 	queued = ringindex_queued(r->page, r->sq_head);
 	if (least > RING_CQ_ENTRIES || queued > RING_SQ_ENTRIES) {
 		t->regs.rax = STATUS_INVALID;

@@ -11,6 +11,10 @@ enum { RING_NOT_ANSWERED = 0xff };
 /* Serves what is queued on the thread's ring, then returns to it or waits. */
 void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns);
 
+/* Serves what is queued on the ring of `t`, which runs, maybe elsewhere. False: there
+ * is nothing to be served. */
+bool ring_poll(struct thread *t, unsigned ring) MUST_CHECK;
+
 /* A completion that answers no entry. BUSY: there is no place for it. */
 enum status ring_post(struct thread *t, unsigned ring, const struct ring_cqe *cqe) MUST_CHECK;
 

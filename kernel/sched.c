@@ -117,6 +117,29 @@ void sched_enqueue(struct thread *t)
 	look_again(cpu, (int)priority);
 }
 
+/* What others do meanwhile makes the answer no worse than a moment later. */
+bool sched_wants_here(const struct thread *t)
+{
+	if (cpu_count == 1)
+		return true;
+	if ((int)sched_priority(t) <= running_level(this_cpu->self))
+		return false;
+	for (unsigned i = 0; i < cpu_count; i++) {
+		if (is_free(cpus[i]))
+			return false;
+	}
+	return true;
+}
+
+void sched_enqueue_here(struct thread *t)
+{
+	unsigned priority = sched_priority(t);
+
+	t->cpu = (uint8_t)this_cpu->index;
+	runqueue_append(&this_cpu->queue, &t->node, priority);
+	look_again(this_cpu->self, (int)priority);
+}
+
 void sched_dequeue(struct thread *t)
 {
 	if (runqueue_has(&t->node))

@@ -23,9 +23,8 @@
 static inline unsigned sched_priority(const struct thread *t)
 {
 	const struct sched_context *c = t->context ? t->context : t->own_context;
-	unsigned own = c ? c->priority : 0;
 
-	return t->boost > own ? t->boost : own;
+	return c ? c->priority : 0;
 }
 
 /* True: with a processor it could go on. Also shared. */
@@ -39,7 +38,12 @@ static inline bool sched_has_time(const struct thread *t)
  * A thread that waits for the answer to a call lends the server its context until
  * that comes. A lent context can be lent on. Whoever stops waiting otherwise
  * (timeout, interrupt, end) takes its context back from wherever it is, and those
- * who had it go on with their own.
+ * who had it go on with their own, or with what another who waits for them lends.
+ *
+ * A thread works on what the highest of those lends it who wait for it, directly or
+ * not, also for it to receive their calls: so no priority goes without the time that
+ * it came with, and none is there longer than who brought it waits. Lines of more
+ * than SCHED_LENDERS are not followed.
  *
  * The first two are for the direct way from caller to server and back: no clock,
  * no queue, no timer. As the processor changes from one to the other, the context
@@ -98,27 +102,34 @@ static inline void sched_return(struct thread *from, struct thread *to)
 }
 
 /* The caller waits for this call (NULL: for none): it lends its context to who
- * serves it, whatever state that is in, and if that waits itself, on from there. A
- * call that nobody has received lends to who received last at its endpoint if that
- * stopped for want of time: else it might wait for ever for one whose caller is gone
- * or has nothing left. */
+ * serves it, whatever state that is in, and if that waits itself, on from there. Of
+ * one who works on another's time, or has not received the call, that is true only if
+ * its priority is lower or its time is up. Who has not received it is who received
+ * last at its endpoint. */
 void sched_lend(struct pending *call);
 
-/* The call is answered, or is nobody's any more: what was lent for it goes back. */
+/* Another waits for `t`, or what it was lent has changed: the highest of those who
+ * wait for it lends. */
+void sched_help(struct thread *t);
+
+/* The call is answered, or is nobody's any more, on no queue and in no slot: what was
+ * lent for it goes back. */
 void sched_give_back(struct pending *call);
 
 /* `t` does not wait any more: it takes back what it lent, also if that was lent
  * on. */
 void sched_recall(struct thread *t);
 
-/* The highest priority of those who wait for `t`, whose context they have not
- * given it; 0: of nobody. */
-void sched_boost(struct thread *t, unsigned priority);
-
 /* --- ready and running ----------------------------------------------------- */
 
 /* A READY thread will run as soon as it can. */
 void sched_enqueue(struct thread *t);
+
+/* True: it would be this CPU where it did, as far as can be seen. Shared. */
+bool sched_wants_here(const struct thread *t);
+/* The same for one that is to be this CPU's. Shared. */
+void sched_enqueue_here(struct thread *t);
+
 /* The contrary. */
 void sched_dequeue(struct thread *t);
 
@@ -153,6 +164,11 @@ void sched_succeed(struct thread *from, struct thread *to);
 
 /* Charges what has been used up to `now`. */
 void sched_charge(struct sched_context *c, uint64_t now);
+
+/* What this CPU does from now on is done for `t`, which runs, maybe on another one, and
+ * pays; until sched_paid, which takes what this gives. */
+uint64_t sched_pay(const struct thread *t);
+void sched_paid(struct thread *t, uint64_t since);
 
 /* Budget or priority have changed. */
 void sched_changed(struct sched_context *c, uint64_t now);

@@ -52,7 +52,8 @@ static void look_again(struct thread *t, uint64_t now)
 /* --- running out ------------------------------------------------------------ */
 
 static void refilled(struct timeout *timeout);
-static void seek_help(struct thread *t);
+static void out_of_time(struct thread *t, bool for_good);
+static void help_up(struct thread *t);
 
 void sched_context_signal(const struct sched_context *c)
 {
@@ -97,22 +98,12 @@ static void refilled(struct timeout *timeout)
 		wait_for_more(c, now);
 }
 
-/* A server that has a context of its own goes on with that when its client's has
- * run out. */
 void sched_run_out(struct sched_context *c, uint64_t now)
 {
-	struct thread *t = c->user;
-
 	wait_for_more(c, now);
 	c->exhaustions++;
-	if (t) {
-		sched_dequeue(t);
-		if (t->lender && t->own_context)
-			sched_return(t, t->lender);
-		if (t->state == THREAD_READY)
-			sched_enqueue(t);
-		seek_help(t);
-	}
+	if (c->user)
+		out_of_time(c->user, !timeout_is_set(&c->refill));
 	sched_context_signal(c);
 }
 
@@ -124,14 +115,44 @@ void sched_charge(struct sched_context *c, uint64_t now)
 		sched_clock_charge(cpus[t->cpu], now);
 }
 
+uint64_t sched_pay(const struct thread *t)
+{
+	uint64_t now = clock_now();
+
+	if (this_cpu->context)
+		sched_clock_charge(this_cpu->self, now);
+	if (t->context)
+		sched_charge(t->context, now);
+	return now;
+}
+
+void sched_paid(struct thread *t, uint64_t since)
+{
+	struct sched_context *c = t->context;
+	uint64_t now = clock_now();
+
+	if (t == this_cpu->current)
+		return; /* its own clock runs */
+	if (this_cpu->context && this_cpu->since < now)
+		this_cpu->since = now;
+	if (!c || t->state != THREAD_RUNNING || now <= since)
+		return;
+	c->consumed += now - since;
+	budget_charge(&c->budget, since, now);
+	if (!budget_run(&c->budget, now))
+		stop_elsewhere(t, now);
+}
+
 void sched_changed(struct sched_context *c, uint64_t now)
 {
 	if (!budget_run(&c->budget, now))
 		wait_for_more(c, now);
 	else if (c->exhausted)
 		go_on(c);
-	if (c->user)
-		look_again(c->user, now);
+	if (!c->user)
+		return;
+	look_again(c->user, now);
+	help_up(c->user);
 }
 
 /* --- lending ---------------------------------------------------------------- */
@@ -185,35 +206,45 @@ static struct thread *server_of(const struct pending *call)
 	return server && server->state != THREAD_ENDED ? server : NULL;
 }
 
-/* True: `to` can take a context. One that has lent what it had, or works on what it
- * was lent, can if that has run out of time: then all of it goes back first. */
-static bool make_room(struct thread *to)
+/* Who works on what `to` has; NULL: the line is too long. */
+static struct thread *last_of_few(struct thread *to)
 {
-	if (!to->lender && !to->borrower)
-		return true;
-	if (sched_has_time(last_borrower(to)))
-		return false;
-	while (to->lender)
-		to = to->lender;
-	take_back(to);
-	return true;
+	for (unsigned n = 0; n < SCHED_LENDERS; n++, to = to->borrower)
+		if (!to->borrower)
+			return to;
+	return NULL;
 }
 
-/* Whom it went to; NULL: it did not. Who is out of time lends nothing: a server that
- * has a context of its own goes on with that, and go_on() lends when there is more. A
- * call that nobody has received is not the server's work yet: only one that is out of
- * time is helped along. No circle comes about: who waits for `from`, directly or not,
- * has `from` for its last borrower, and that has time; or lent nothing. */
+/* True: `to` has no time, or works on another's of lower priority, or has not lent
+ * and works on its own, for this very call. */
+static bool takes(struct thread *to, const struct pending *call)
+{
+	const struct thread *last = last_of_few(to);
+
+	if (!last)
+		return false;
+	if (!sched_has_time(last) || sched_priority(call->thread) > sched_priority(last))
+		return true;
+	return call->call.server && !to->lender && !to->borrower;
+}
+
+/* Whom it went to; NULL: it did not. What `to` was lent, or lent itself, goes back
+ * first. Who is out of time lends nothing: a server that has a context of its own goes
+ * on with that, and go_on() lends when there is more. No circle comes about: who waits
+ * for `from`, directly or not, has `from` for its last borrower, whose priority is not
+ * above itself; or lent nothing. */
 static struct thread *lend(struct pending *call)
 {
 	struct thread *from = call->thread, *to = server_of(call);
 
-	if (!to || to == from || !sched_has_time(from))
+	if (!to || to == from || !sched_has_time(from) || !takes(to, call))
 		return NULL;
-	if (!call->call.server && sched_has_time(last_borrower(to)))
-		return NULL;
-	if (!make_room(to) || !sched_has_time(from))
-		return NULL;
+	if (to->lender)
+		take_back(to->lender);
+	else if (to->borrower)
+		take_back(to);
+	if (!call->call.server)
+		endpoint_raise_call(call, sched_priority(from));
 	sched_donate(from, to, call);
 	if (to != this_cpu->current)
 		look_again(to, clock_now());
@@ -222,61 +253,103 @@ static struct thread *lend(struct pending *call)
 
 void sched_lend(struct pending *call)
 {
-	while (call) {
+	for (unsigned n = 0; call && n < SCHED_LENDERS; n++) {
 		struct thread *to = lend(call);
 
 		call = to && to->state == THREAD_WAITING ? endpoint_call_of(to) : NULL;
 	}
 }
 
-/* `t`, or who waits for it, stopped for want of time: whoever waits for one of them
- * to receive its call may help. */
-static void seek_help(struct thread *t)
+static bool could_lend(const struct pending *call)
 {
-	for (; t && !sched_has_time(last_borrower(t)); t = t->lender) {
-		struct pending *call = t->serves ? t->serves->calls.head : NULL;
+	const struct thread *t = call->thread;
 
-		while (call && (call->thread->state != THREAD_WAITING ||
-		                !sched_has_time(call->thread)))
+	return t->state == THREAD_WAITING && sched_has_time(t) && endpoint_call_of(t) == call;
+}
+
+static void prefer(struct pending **best, struct pending *call)
+{
+	if (!*best || sched_priority(call->thread) > sched_priority((*best)->thread))
+		*best = call;
+}
+
+/* Whose context `t` should have, of those who wait for it; NULL: nobody's. */
+static struct pending *best_caller(const struct thread *t)
+{
+	struct pending *best = NULL, *call;
+	unsigned endpoints = 0;
+
+	for (unsigned slots = t->slots_used; slots; slots &= slots - 1) {
+		call = t->served[__builtin_ctz(slots)].call;
+		if (call && call != SERVED_GONE && could_lend(call))
+			prefer(&best, call);
+	}
+	for (struct link *l = t->serves.prev; l != &t->serves && endpoints < SCHED_LENDERS;
+	     l = l->prev, endpoints++) {
+		call = link_owner(l, struct endpoint, served)->calls.head;
+		while (call && !could_lend(call))
 			call = call->next;
 		if (call)
-			sched_lend(call);
+			prefer(&best, call);
+	}
+	return best;
+}
+
+void sched_help(struct thread *t)
+{
+	sched_lend(best_caller(t));
+	if (t->state == THREAD_WAITING)
+		sched_lend(endpoint_call_of(t));
+}
+
+/* It, and whose time it works on. */
+static void help_up(struct thread *t)
+{
+	for (unsigned n = 0; t && n < SCHED_LENDERS; n++) {
+		struct thread *lender = t->lender;
+
+		sched_help(t);
+		t = lender;
 	}
 }
 
+/* What it works on is used up. A server that has a context of its own goes on with
+ * that, and so do those who work for it. Who lent what will never come back waits no
+ * more: there is nothing to wait with. */
+static void out_of_time(struct thread *t, bool for_good)
+{
+	struct thread *lender = t->lender;
+
+	sched_dequeue(t);
+	for (struct thread *u = t; lender && (for_good ? lender->lender != NULL : !u->own_context);
+	     lender = u->lender)
+		u = lender;
+	if (lender && for_good)
+		thread_wake(lender, STATUS_BUDGET);
+	else if (lender)
+		sched_recall(lender);
+	help_up(lender ? lender : t);
+}
+
+/* Those who had it may be lent something else. */
 void sched_recall(struct thread *t)
 {
-	struct thread *first = t->borrower, *last;
+	struct thread *had[SCHED_LENDERS];
+	unsigned n = 0;
 
-	if (!first)
+	for (struct thread *b = t->borrower; b; b = b->borrower)
+		had[n < SCHED_LENDERS ? n++ : n - 1] = b;
+	if (n == 0)
 		return;
-	last = last_borrower(t);
 	take_back(t);
-	seek_help(first);
-	seek_help(last);
+	for (unsigned i = 0; i < n; i++)
+		sched_help(had[i]);
 }
 
 void sched_give_back(struct pending *call)
 {
 	if (call->thread->lent_for == call)
 		sched_recall(call->thread);
-}
-
-void sched_boost(struct thread *t, unsigned priority)
-{
-	struct cpu *cpu = cpus[t->cpu];
-
-	if (t->boost == priority)
-		return;
-	t->boost = (uint8_t)priority;
-	if (t->state == THREAD_READY) {
-		sched_dequeue(t);
-		sched_enqueue(t);
-	} else if (t->state == THREAD_RUNNING && t->context &&
-	           runqueue_exceeds(&cpu->queue, sched_priority(t))) {
-		cpu->reschedule = true;
-		sched_kick(t);
-	}
 }
 
 /* --- whose it is ------------------------------------------------------------- */
@@ -319,8 +392,7 @@ void sched_thread_end(struct thread *t)
 	struct sched_context *own = t->own_context;
 
 	sched_dequeue(t);
-	if (t->borrower)
-		sched_recall(t);
+	sched_recall(t);
 	if (t->lender)
 		sched_return(t, t->lender);
 	let_go(t);
@@ -335,8 +407,7 @@ void sched_bind(struct sched_context *c, struct thread *t)
 {
 	KASSERT(!c->home && !c->user && (!t->own_context || t->own_context == &t->first));
 	object_hold(&c->object);
-	if (t->borrower)
-		sched_recall(t);
+	sched_recall(t);
 	let_go(t);
 	t->own_context = c;
 	c->home = t;
@@ -345,6 +416,7 @@ void sched_bind(struct sched_context *c, struct thread *t)
 	t->context = c;
 	c->user = t;
 	look_again(t, clock_now());
+	sched_help(t);
 }
 
 void sched_unbind(struct sched_context *c)
@@ -352,12 +424,11 @@ void sched_unbind(struct sched_context *c)
 	struct thread *t = c->home;
 	uint64_t now = clock_now();
 
-	if (t->borrower)
-		sched_recall(t);
+	sched_recall(t);
 	sched_charge(c, now);
 	let_go(t);
 	look_again(t, now);
-	seek_help(t);
+	help_up(t);
 	object_drop(&c->object);
 }
 

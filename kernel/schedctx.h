@@ -20,7 +20,11 @@ struct thread;
 struct ledger;
 struct sched_control;
 
-enum { SCHED_PRIORITY_DEFAULT = 31, SCHED_SLICE_NS = 4000000 };
+enum {
+	SCHED_PRIORITY_DEFAULT = 31,
+	SCHED_SLICE_NS = 4000000,
+	SCHED_LENDERS = 32, /* in a line; and endpoints of a server that are looked at */
+};
 
 struct sched_context {
 	struct object object;

@@ -10,6 +10,7 @@
 #include "kernel/endpoint.h"
 #include "kernel/libos.h"
 #include "kernel/panic.h"
+#include "kernel/poll.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/trace.h"
@@ -210,6 +211,7 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 	for (unsigned i = 0; i < RING_SERVED; i++)
 		t->served[i].token = i;
 	object_init(&t->object, &thread_type);
+	link_init(&t->serves);
 	sched_thread_init(t);
 	set_start(t, start);
 	reset_fpu(t);
@@ -236,6 +238,7 @@ void thread_wake(struct thread *t, enum status status)
 {
 	KASSERT(t->state == THREAD_WAITING);
 	timeout_cancel(&t->wait_timeout);
+	t->state = THREAD_SUSPENDED; /* it lends no more */
 	sched_recall(t);
 	t->regs.rax = status;
 	t->regs.rdx = t->rings[t->wait_ring].address;
@@ -253,6 +256,7 @@ void thread_end(struct thread *t)
 
 	sched_dequeue(t);
 	timeout_cancel(&t->wait_timeout);
+	timeout_cancel(&t->poll.next);
 	t->state = THREAD_ENDED;
 	if (started)
 		trace_end(t);
@@ -409,6 +413,7 @@ static enum status thread_call(struct object *o, struct call *call)
 static enum status control_call(struct object *o, struct call *call)
 {
 	struct thread_control_set_tls_params_reader tls = {call->params};
+	struct thread_control_poll_params_reader poll = {call->params};
 	struct thread *t = call->thread;
 
 	(void)o;
@@ -427,6 +432,8 @@ static enum status control_call(struct object *o, struct call *call)
 			thread_control_thread_results_build(&call->results),
 			call_answer_cap(call, &t->object));
 		return STATUS_OK;
+	case THREAD_CONTROL_POLL:
+		return poll_ask(t, call->ring, thread_control_poll_params_get_every_ns(poll));
 	default:
 		return STATUS_NO_METHOD;
 	}

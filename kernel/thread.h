@@ -5,6 +5,7 @@
 
 #include "abi/ring.h"
 #include "kernel/arch/x86_64/regs.h"
+#include "kernel/link.h"
 #include "kernel/object.h"
 #include "kernel/pending.h"
 #include "kernel/schedctx.h"
@@ -58,7 +59,7 @@ struct thread {
 			bool dying;       /* ends before it runs again */
 			bool interrupted; /* Thread.interrupt is to be delivered */
 			bool suspended;   /* is not to run; any state but ENDED */
-			uint8_t boost;    /* the highest priority of those who wait for it */
+			bool asleep;      /* its ring is not polled: cap_enter is to change that */
 		};
 		uint32_t attention;       /* 0: none of these; for the fast paths */
 	};
@@ -72,7 +73,7 @@ struct thread {
 	struct thread *lender;   /* whose context it has; that one waits */
 	struct thread *borrower; /* who has what it had, */
 	struct pending *lent_for; /* for which call of its own */
-	struct endpoint *serves; /* whose calls it received last, and nobody since */
+	struct link serves;       /* endpoints where it received last, oldest first */
 	struct sched_context first; /* its own until another is bound */
 
 	struct thread_ring rings[RING_KINDS];
@@ -86,6 +87,12 @@ struct thread {
 	uint8_t own_used;        /* bit i: own[i] is */
 	uint16_t slots_used;     /* bit i: served[i] is kept for a receive or a call */
 	uint16_t slots_program;  /* bit i: of the program's ring, not of the module's */
+	struct {
+		struct timeout next; /* look */
+		uint64_t every;      /* ns; 0: never */
+		uint8_t ring;        /* which */
+		uint8_t quiet;       /* how often there was nothing */
+	} poll;              /* poll.h */
 	struct served served[RING_SERVED];
 	struct pending own[PENDING_OWN];
 

@@ -94,6 +94,17 @@ static inline void ring_push(struct ring *ring)
 	ring_push_all(ring, 1);
 }
 
+/* After a push to a ring that the exokernel looks at by itself, and while waiting for
+ * what was pushed: makes it look again if it has stopped. True: it had. */
+static inline int ring_rouse(struct ring *ring)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* sq_tail is seen before flags are read */
+	if (!(__atomic_load_n(&ring->flags, __ATOMIC_RELAXED) & RING_ASLEEP))
+		return 0;
+	(void)ring_enter(0, RING_FOREVER);
+	return 1;
+}
+
 /* Submits all that was pushed and waits for `count` completions. */
 MUST_CHECK static inline enum status ring_run(struct ring *ring, uint32_t count)
 {

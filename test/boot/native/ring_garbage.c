@@ -153,7 +153,8 @@ static void wrong_indices(struct garbage *g)
 		ring->cq_head = (uint32_t)next(g);
 	if (below(g, 2))
 		ring->sq_tail = g->sq + RING_SQ_ENTRIES + 1 + (uint32_t)below(g, UINT32_MAX / 2);
-	for (size_t i = 0; i < 12; i++)
+	ring->flags = (uint32_t)next(g);
+	for (size_t i = 0; i < sizeof ring->reserved / sizeof ring->reserved[0]; i++)
 		ring->reserved[i] = (uint32_t)next(g);
 	(void)enter(g, SYS_CAP_ENTER, next(g) >> below(g, 64), below(g, 1000));
 	ring->sq_tail = g->sq;

@@ -1,177 +1,14 @@
 /* sched_ipc.c: on whose time servers work. Each server here is passive but for one
  * test: it has no context of its own, and runs on what its callers lend it. */
-#include "test/boot/native/sched.h"
+#include "test/boot/native/sched_cast.h"
 
-#include "abi/endpoint.capnp.h"
-
-#define INTERFACE 0x5eed5eed5eed5eedull
-#define SHORT (20 * MS)
-#define LONG (20000 * MS)
 #define LITTLE (MS / 10)
 
-enum { FIRST, SECOND, A, B, PRIORITY = 40, TOP = 50, MESSAGE = 8 };
+enum { FIRST, SECOND, A, B };
 
-/* What a server or a client tells, and is told. */
-struct actor {
-	uint32_t endpoint; /* servers: where they receive */
-	uint32_t facet;    /* clients, and servers that ask another one */
-	uint64_t timeout;  /* clients: of the first wait */
-	volatile uint32_t hold; /* servers: work until this is 0 */
-	volatile uint32_t served, answers, gave_up;
-	volatile enum status status;
-	uint64_t inbox[MESSAGE], outbox[MESSAGE];
-};
-
-static struct actor actors[WORKERS];
-
-static struct ring_sqe *entry(struct ring *ring, enum ring_op op, uint32_t cap)
-{
-	struct ring_sqe *e = ring_next(ring);
-
-	*e = (struct ring_sqe){ .op = (uint8_t)op, .cap = cap };
-	return e;
-}
-
-/* The caller gives up waiting once, if it has a timeout, and waits again when its
- * worker's `parked` is 0. */
-static void ask(struct actor *a, struct worker *w, struct ring *ring)
-{
-	struct ring_sqe *e = entry(ring, RING_CALL, a->facet);
-	const struct ring_cqe *cqe;
-	uint64_t timeout = a->timeout ? a->timeout : RING_FOREVER;
-
-	e->interface = INTERFACE;
-	e->params = (uintptr_t)a->outbox;
-	e->params_size = sizeof a->outbox;
-	e->results = (uintptr_t)a->outbox;
-	e->results_size = sizeof a->outbox;
-	ring_push(ring);
-	while (ring_enter(1, timeout) == STATUS_TIMEOUT) {
-		a->gave_up++;
-		while (w->parked)
-			w->count++;
-		timeout = RING_FOREVER;
-	}
-	cqe = ring_done(ring);
-	a->status = cqe ? (enum status)cqe->status : STATUS_COUNT;
-	a->answers++;
-}
-
-_Noreturn static void client(uint64_t which, struct ring *ring)
-{
-	ask(&actors[which], &workers[which], ring);
-	ring_exit(0);
-}
-
-_Noreturn static void server(uint64_t which, struct ring *ring)
-{
-	struct actor *s = &actors[which];
-	uint64_t token = 0;
-
-	for (;;) {
-		struct ring_sqe *e = entry(ring, RING_SERVE, s->endpoint);
-
-		e->token = token;
-		e->results = (uintptr_t)s->inbox;
-		e->results_size = sizeof s->inbox + sizeof(struct ring_received);
-		e->params = (uintptr_t)s->outbox;
-		e->params_size = sizeof s->outbox;
-		ring_push(ring);
-		(void)!ring_enter(1, RING_FOREVER);
-		if (ring_done(ring) == NULL)
-			ring_exit(1);
-		token = ((struct ring_received *)s->inbox)->token;
-		if (s->facet)
-			ask(s, &workers[which], ring);
-		while (s->hold)
-			workers[which].count++;
-		s->served++;
-	}
-}
-
-/* -- the cast --------------------------------------------------------------------------- */
-
-static uint32_t made(uint32_t cap, uint64_t interface, uint16_t method)
-{
-	struct native_call call;
-
-	native_call(&call, self, cap, interface, method);
-	if (interface == ENDPOINT_ID)
-		endpoint_facet_params_set_interface(endpoint_facet_params_build(&call.params),
-		                                    INTERFACE);
-	else
-		(void)ledger_endpoint_params_build(&call.params);
-	OK(native_send(&call));
-	return call.caps[0];
-}
-
-static struct worker *act(unsigned i, void (*role)(uint64_t, struct ring *))
-{
-	struct worker *w = make_worker_at(i, role);
-
-	actors[i].status = STATUS_COUNT;
-	actors[i].served = actors[i].answers = actors[i].gave_up = 0;
-	return w;
-}
-
-/* A server that waits for calls, without a context. `next`: whom it asks itself. */
-static void start_server(unsigned i, uint32_t next)
-{
-	struct worker *w = act(i, server);
-
-	actors[i].endpoint = made(native_find(self, "ledger"), LEDGER_ID, LEDGER_ENDPOINT);
-	actors[i].facet = next;
-	actors[i].hold = 1;
-	OK(create_context(control, SCHEDULING_INFINITE, 0, PRIORITY, &w->context));
-	OK(bind(w->context, w->thread));
-	OK(native_start(self, w->thread));
-	until_state(w, THREAD_STATE_WAITING);
-	OK(unbind(w->context));
-}
-
-/* Budget 0: without limit. */
 static void start_client(unsigned i, uint32_t facet, uint64_t budget, uint64_t timeout)
 {
-	struct worker *w = act(i, client);
-
-	actors[i].facet = facet;
-	actors[i].timeout = timeout;
-	w->parked = 1;
-	OK(create_context(control, budget ? budget : SCHEDULING_INFINITE, 0, PRIORITY,
-	                  &w->context));
-	OK(bind(w->context, w->thread));
-	OK(native_start(self, w->thread));
-}
-
-static void end_server(unsigned i)
-{
-	end_worker(&workers[i]);
-	release(actors[i].endpoint);
-	actors[i] = (struct actor){ .endpoint = 0 };
-}
-
-static bool until(volatile uint32_t *value, uint32_t least)
-{
-	for (unsigned i = 0; i < 5000 && *value < least; i++)
-		nap(MS);
-	return *value >= least;
-}
-
-static bool until_moves(const struct worker *w)
-{
-	for (unsigned i = 0; i < 1000; i++)
-		if (moves(w, 5 * MS))
-			return true;
-	return false;
-}
-
-/* It stands, and stays so. */
-static bool stands(const struct worker *w)
-{
-	for (unsigned i = 0; i < 1000; i++)
-		if (!moves(w, 20 * MS))
-			return !moves(w, 20 * MS);
-	return false;
+	start_client_at(i, facet, budget, timeout, PRIORITY);
 }
 
 /* -- what holds -------------------------------------------------------------------------- */
@@ -368,12 +205,193 @@ static void a_server_dies(void)
 	release(inner);
 }
 
+/* -- a server that never answers ---------------------------------------------------------- */
+
+static struct {
+	uint32_t event; /* told of the budget's end, and bound to the caller's ring; or 0 */
+	bool goes_on;   /* waits again once it is told; else it takes its call back */
+	volatile enum status told, answer;
+	volatile uint32_t tellings;
+} careful;
+
+static void hear_here(struct ring *ring)
+{
+	struct ring_call call = {
+		.cap = careful.event,
+		.interface = NOTIFICATION_ID,
+		.method = NOTIFICATION_BIND,
+		.params = ring->area,
+	};
+	struct capnp_builder b;
+
+	capnp_builder_start(&b, ring->area, sizeof ring->area);
+	notification_bind_params_set_user_data(notification_bind_params_build(&b), 7);
+	call.params_size = (uint32_t)capnp_builder_size(&b);
+	careful.answer = ring_call(ring, &call);
+}
+
+/* True: the call's completion was there. */
+static bool look(struct ring *ring)
+{
+	const struct ring_cqe *cqe;
+	bool found = false;
+
+	for (; (cqe = ring_first(ring)) != NULL; ring_consume(ring)) {
+		if (cqe->flags & RING_POSTED || cqe->user_data != 0)
+			continue;
+		careful.answer = (enum status)cqe->status;
+		found = true;
+	}
+	return found;
+}
+
+_Noreturn static void careful_client(uint64_t which, struct ring *ring)
+{
+	struct actor *a = &actors[which];
+	struct ring_sqe *e;
+
+	if (careful.event)
+		hear_here(ring);
+	e = entry(ring, RING_CALL, a->facet);
+	e->interface = INTERFACE;
+	e->params = (uintptr_t)a->outbox;
+	e->params_size = sizeof a->outbox;
+	ring_push(ring);
+	careful.told = ring_enter(1, RING_FOREVER);
+	while (!look(ring)) {
+		careful.tellings++;
+		if (!careful.goes_on)
+			cancel(ring);
+		(void)!ring_enter(1, RING_FOREVER);
+	}
+	a->answers++;
+	ring_exit(0);
+}
+
+static struct worker *start_careful(uint32_t facet, uint64_t budget, uint64_t period)
+{
+	struct worker *w = act(A, careful_client);
+
+	actors[A].facet = facet;
+	careful.told = careful.answer = STATUS_COUNT;
+	careful.tellings = 0;
+	OK(create_context(control, budget, period, PRIORITY, &w->context));
+	if (careful.event)
+		OK(notify(w->context, careful.event, 1));
+	OK(bind(w->context, w->thread));
+	OK(native_start(self, w->thread));
+	return w;
+}
+
+/* What it had is used up for good by a server that spins: whoever gives it more finds it
+ * ready to go on, not waiting for that server. `goes_on`: it waits again, which lends
+ * what it was given. */
+static void told_of_the_end(bool goes_on)
+{
+	struct worker *w;
+	uint32_t facet;
+
+	careful.goes_on = goes_on;
+	start_server(FIRST, 0);
+	facet = made(actors[FIRST].endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	w = start_careful(facet, SHORT, 0);
+	until_state(w, THREAD_STATE_WAITING);
+	for (unsigned i = 0; i < 5000 && !query(w->context).exhausted; i++)
+		nap(MS);
+	CHECK(&check, query(w->context).exhausted == 1);
+	until_state(w, THREAD_STATE_READY);
+	CHECK(&check, careful.told == STATUS_COUNT); /* it has no time to hear of it */
+	CHECK(&check, stands(&workers[FIRST]));
+	OK(configure(w->context, LONG, 0, PRIORITY));
+	CHECK(&check, until(&careful.tellings, 1));
+	CHECK(&check, careful.told == STATUS_BUDGET);
+	if (goes_on) {
+		CHECK(&check, until_moves(&workers[FIRST]));
+		actors[FIRST].hold = 0;
+	}
+	CHECK(&check, until(&actors[A].answers, 1));
+	CHECK(&check, careful.answer == (goes_on ? STATUS_OK : STATUS_CANCELLED));
+	CHECK(&check, goes_on || stands(&workers[FIRST]));
+	end_worker(w);
+	end_server(FIRST);
+	release(facet);
+}
+
+static void a_budget_ends_for_good(void)
+{
+	told_of_the_end(false);
+	told_of_the_end(true);
+}
+
+/* With a period, the server would have all of every period. The caller has asked to
+ * hear of each end on its own ring, and so does not wait for ever. */
+static void a_budget_ends_again_and_again(void)
+{
+	struct worker *w;
+	uint32_t facet;
+
+	careful.goes_on = false;
+	careful.event = notification();
+	start_server(FIRST, 0);
+	facet = made(actors[FIRST].endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	w = start_careful(facet, SHORT, 5 * SHORT);
+	CHECK(&check, until(&actors[A].answers, 1));
+	CHECK(&check, careful.told == STATUS_OK); /* a completion was there */
+	CHECK(&check, careful.tellings >= 1);
+	CHECK(&check, careful.answer == STATUS_CANCELLED);
+	CHECK(&check, query(w->context).exhausted >= 1);
+	CHECK(&check, stands(&workers[FIRST]));
+	end_worker(w);
+	end_server(FIRST);
+	release(facet);
+	release(careful.event);
+	careful.event = 0;
+}
+
+/* A caller's little budget ends while its server waits for another, a passive one. The
+ * server has time of its own: that one goes on with it. */
+static void its_own_is_there_for_others(uint64_t period)
+{
+	struct worker *w;
+	uint32_t facet, inner;
+
+	start_server(SECOND, 0);
+	inner = made(actors[SECOND].endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	start_server(FIRST, inner);
+	OK(bind(workers[FIRST].context, workers[FIRST].thread));
+	actors[FIRST].hold = 0;
+	facet = made(actors[FIRST].endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	w = act(A, client);
+	actors[A].facet = facet;
+	OK(create_context(control, SHORT, period, PRIORITY, &w->context));
+	OK(bind(w->context, w->thread));
+	OK(native_start(self, w->thread));
+	for (unsigned i = 0; i < 5000 && !query(w->context).exhausted; i++)
+		nap(MS);
+	CHECK(&check, query(w->context).exhausted == 1);
+	CHECK(&check, until_moves(&workers[SECOND]));
+	actors[SECOND].hold = 0;
+	CHECK(&check, until(&actors[FIRST].served, 1));
+	end_worker(w);
+	end_server(FIRST);
+	end_server(SECOND);
+	release(facet);
+	release(inner);
+}
+
+static void down_the_chain_too(void)
+{
+	its_own_is_there_for_others(0);
+	its_own_is_there_for_others(LONG);
+}
+
 int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		the_caller_pays, the_impatient_take_their_time_back, of_the_dead,
 		of_the_exhausted, down_the_chain, its_own_is_there_after_the_callers,
-		nothing_is_not_lent, a_server_dies,
+		nothing_is_not_lent, a_server_dies, a_budget_ends_for_good,
+		a_budget_ends_again_and_again, down_the_chain_too,
 	};
 
 	start_sched(given, "sched_ipc");
