@@ -295,7 +295,7 @@ static void who_does_not_pay_is_not_served(void)
 	uint64_t begun, used;
 	struct worker *w;
 
-	w = start_polled(NEVER_ENTERS, 2 * MS, 20 * MS, PRIORITY);
+	w = start_polled(NEVER_ENTERS, MS / 5, 2 * MS, PRIORITY);
 	CHECK(&check, until_done());
 	CHECK(&check, polled.answered < MANY && polled.slept >= 1);
 	end_worker(w);
