@@ -74,7 +74,7 @@ flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 
 # What every system call, fault and fork runs through is compiled for speed; the
 # rest of the exokernel for size (doc/design/size.md).
-hot := fastpath quick timer ring pending call sched kmem space space_walk arch/x86_64/clock
+hot := fastpath quick timer ring pending call sched kmem memobject space space_walk
 hot := $(hot:%=kernel/%.c) core/frames.c
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
 $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os

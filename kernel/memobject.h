@@ -57,6 +57,20 @@ struct memobject *memobject_create(struct ledger *ledger, uint64_t pages);
 /* An object over frames that the pool never had: the boot bundle. */
 struct memobject *memobject_adopt(struct ledger *ledger, struct paddr start, uint64_t pages);
 
+/* A copy-on-write child of `pages` pages from `page` on. STATUS_INVALID: there are no
+ * such pages, or they are more than MEMOBJECT_CHILD_PAGES. */
+enum status memobject_child(struct memobject *parent, struct ledger *ledger, uint64_t page,
+                            uint64_t pages, struct memobject **child) MUST_CHECK;
+
+/* A slice of `m`, with one reference. `type`: what it is to its holder.
+ * STATUS_INVALID: there are no such pages. */
+enum status memobject_slice(struct memobject *m, struct ledger *ledger, uint64_t page,
+                            uint64_t pages, const struct object_type *type,
+                            struct memobject **out) MUST_CHECK;
+
+/* The destructor of a memory object and of a shared buffer. */
+void memobject_destroy(struct object *o);
+
 /* The frame of page `page` (in range), found if need be. `write`: the caller
  * will write to it or map it so. No reference is taken. */
 enum status memobject_frame(struct memobject *m, uint32_t page, bool write,
