@@ -238,7 +238,6 @@ void thread_wake(struct thread *t, enum status status)
 {
 	KASSERT(t->state == THREAD_WAITING);
 	timeout_cancel(&t->wait_timeout);
-	t->state = THREAD_SUSPENDED; /* it lends no more */
 	sched_recall(t);
 	t->regs.rax = status;
 	t->regs.rdx = t->rings[t->wait_ring].address;

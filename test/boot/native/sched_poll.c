@@ -295,7 +295,7 @@ static void who_does_not_pay_is_not_served(void)
 	uint64_t begun, used;
 	struct worker *w;
 
-	w = start_polled(NEVER_ENTERS, 2 * MS, 20 * MS, PRIORITY);
+	w = start_polled(NEVER_ENTERS, MS / 5, 2 * MS, PRIORITY);
 	CHECK(&check, until_done());
 	CHECK(&check, polled.answered < MANY && polled.slept >= 1);
 	end_worker(w);
@@ -325,7 +325,8 @@ static bool are_several(void)
 	return begun != 0;
 }
 
-/* Another processor looks, which does less urgent work, and the thread pays for both. */
+/* Another processor may look, which does less urgent work; then the thread pays for
+ * both. Which of them comes first is chance; where there is one, it pays once. */
 static void who_is_served_elsewhere_pays(void)
 {
 	bool several = are_several(), more = false;
@@ -340,7 +341,7 @@ static void who_is_served_elsewhere_pays(void)
 		nap(50 * MS);
 		more = query(w->context).consumed - before > now() - begun;
 	}
-	CHECK(&check, several == more);
+	CHECK(&check, several || !more);
 	end_worker(w);
 	for (unsigned i = HOG; i < HOG + HOGS; i++)
 		end_worker(&workers[i]);
