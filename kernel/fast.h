@@ -70,16 +70,16 @@ HOT uint64_t done_with(uint32_t results_size)
 	return STATUS_OK | (uint64_t)results_size << 32;
 }
 
-/* A completion without capabilities, at `cq`; not shown yet. */
+/* A completion with a capability, or none (0), at `cq`; not shown yet. */
 HOT void write_completion(struct ring *page, struct thread_ring *r, uint32_t cq, uint32_t sq,
-                          uint64_t user_data, uint64_t done)
+                          uint64_t user_data, uint64_t done, uint32_t cap)
 {
 	uint32_t at = cq % RING_CQ_ENTRIES;
 	word *cqe = (word *)&page->cq[at];
 
 	cqe[0] = user_data;
 	cqe[1] = done;
-	cqe[2] = 0;
+	cqe[2] = cap;
 	cqe[3] = 0;
 	r->answered_at[sq % RING_SQ_ENTRIES] = (uint8_t)at;
 }

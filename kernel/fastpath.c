@@ -9,6 +9,7 @@
 #include "kernel/fastpath.h"
 
 #include "abi/notification.capnp.h"
+#include "core/capslot.h"
 #include "kernel/arch/x86_64/switch.h"
 #include "kernel/arch/x86_64/trap.h"
 #include "kernel/endpoint.h"
@@ -17,7 +18,10 @@
 #include "kernel/notification.h"
 #include "kernel/sched.h"
 
-enum { MESSAGE_MOST = 256 };
+enum {
+	MESSAGE_MOST = 256,
+	ONE_CAP = 1 << 8, /* in an entry's head: one travels, by copy */
+};
 
 extern const char gate_resume[];
 
@@ -59,13 +63,13 @@ HOT bool claim(struct thread *t, const struct pending *p)
 	return false;
 }
 
-/* The record that the thread waits for is answered. */
-HOT void answered(struct thread *t, const struct pending *p, uint32_t size)
+/* The record that the thread waits for is answered, with a capability if `cap` is not 0. */
+HOT void answered(struct thread *t, const struct pending *p, uint32_t size, uint32_t cap)
 {
 	struct thread_ring *r = p->on;
 	uint32_t cq = r->cq_tail;
 
-	write_completion(r->page, r, cq, p->sq, p->user_data, done_with(size));
+	write_completion(r->page, r, cq, p->sq, p->user_data, done_with(size), cap);
 	show_completions(r, cq + 1);
 	t->direct = NULL;
 }
@@ -137,17 +141,60 @@ _Noreturn HOT void hand_over(struct cpu *cpu, struct thread *from, struct thread
 	__builtin_unreachable();
 }
 
-/* CALL of a facet whose server waits for it. Does not return if it goes this way. */
+/* -- a capability that is copied along ------------------------------------------------- */
+
+/* What is about to stand in another table. */
+struct copied {
+	struct object *object; /* NULL: nothing */
+	uint32_t epoch;
+	struct domain *to;
+};
+
+/* False: not here. True: nothing can go wrong any more, and nothing has changed but that
+ * the table of `to` is ours. */
+__attribute__((noinline)) static bool copy_begin(struct copied *c, const struct domain *from,
+                                                 uint32_t id, struct domain *to)
+{
+	const struct capslot *slot = captable_slot(&from->table, id);
+
+	c->object = slot ? capslot_read(slot, id) : NULL;
+	if (!c->object || !to || !flag_take(&to->flag))
+		return false;
+	c->epoch = c->object->epoch;
+	c->to = to;
+	if (captable_has_room(&to->table))
+		return true;
+	flag_drop(&to->flag);
+	return false;
+}
+
+/* Gives its id there. */
+__attribute__((noinline)) static uint32_t copy_end(const struct copied *c)
+{
+	uint32_t id;
+	enum status status;
+
+	object_hold_shared(c->object);
+	status = captable_insert_at(&c->to->table, c->object, c->epoch, &id);
+	KASSERT(!status);
+	flag_drop(&c->to->flag);
+	return id;
+}
+
+/* CALL of a facet whose server waits for it. Does not return if it goes this way.
+ * `brings`: a capability; known where this is inlined. */
 HOT void call_server(struct cpu *cpu, struct thread *t, const struct ring_sqe *sqe,
-                     uint64_t head, const struct facet *f)
+                     uint64_t head, const struct facet *f, bool brings)
 {
 	struct thread_ring *r = &t->rings[RING_PROGRAM];
 	struct endpoint *e = f->endpoint;
 	uint32_t size = ONCE(sqe->params_size), whole = size + (uint32_t)sizeof(struct ring_received);
 	struct pending *receiver, *c;
 	struct thread *server;
+	struct copied copied = {NULL};
 	struct served *served;
 	word *params = NULL, *to;
+	uint32_t cap = 0;
 
 	if (f->interface != ONCE(sqe->interface) || size > MESSAGE_MOST || size % 8)
 		return;
@@ -162,20 +209,30 @@ HOT void call_server(struct cpu *cpu, struct thread *t, const struct ring_sqe *s
 	if (!in_area(receiver->on, receiver->on->page, receiver->results_address.v,
 	             MESSAGE_MOST + sizeof(struct ring_received), &to) ||
 	    whole > receiver->results_size || e->server != server || server->lender ||
-	    receiver->next || !claim(server, receiver))
+	    receiver->next)
 		goto slowly;
+	if (brings &&
+	    !copy_begin(&copied, r->domain, ONCE(sqe->caps[0]), receiver->on->domain))
+		goto slowly;
+	if (!claim(server, receiver)) {
+		if (brings)
+			flag_drop(&copied.to->flag);
+		goto slowly;
+	}
 	e->receivers.head = e->receivers.tail = NULL;
 	flag_drop(&e->flag);
+	if (brings)
+		cap = copy_end(&copied);
 
 	served = &server->served[receiver->receive.slot];
 	served->token += RING_SERVED;
 	to[0] = served->token;
 	to[1] = f->badge;
 	to[2] = f->interface;
-	to[3] = (uint16_t)(head >> 16) | (uint64_t)size << 32;
+	to[3] = (uint16_t)(head >> 16) | (uint64_t)brings << 16 | (uint64_t)size << 32;
 	if (size)
 		copy_words(to + 4, params, size);
-	answered(server, receiver, whole);
+	answered(server, receiver, whole, cap);
 	c = wait_for(t, sqe, endpoint_cancel_call);
 	c->call.server = server;
 	c->call.slot = receiver->receive.slot;
@@ -184,6 +241,17 @@ HOT void call_server(struct cpu *cpu, struct thread *t, const struct ring_sqe *s
 	hand_over(cpu, t, server, receiver->on->address);
 slowly:
 	flag_drop(&e->flag);
+}
+
+/* It is not as frequent that the others should save registers for it. */
+__attribute__((noinline)) static void call_server_with_cap(struct cpu *cpu, struct thread *t,
+                                                           const struct ring_sqe *sqe,
+                                                           uint64_t head)
+{
+	const struct object *o = look_up(&t->rings[RING_PROGRAM], (uint32_t)(head >> 32));
+
+	if (o && o->type == &facet_type && !t->pending)
+		call_server(cpu, t, sqe, head, (const struct facet *)o, true);
 }
 
 /* SERVE, when the caller waits for this answer and nobody else calls. Does not
@@ -225,7 +293,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, const struct ring_sqe *
 	}
 	if (size)
 		copy_words(to, answer, size);
-	answered(caller, c, size);
+	answered(caller, c, size, 0);
 	served->call = NULL;
 	sched_hand_back(t, caller);
 	receiver = wait_for(t, sqe, endpoint_cancel_receive);
@@ -282,17 +350,20 @@ HOT bool wake_waiter(struct notification *n, uint64_t bits)
 
 	if (p->next || !taken || p->results_size < size || !sched_has_time(t) ||
 	    (size && !in_area(p->on, p->on->page, p->results_address.v, size, &to)) ||
-	    !sched_wants_here(t) || !claim(t, p))
+	    !sched_wants_here(t) || !object_drop_shared(&n->object))
 		return false;
+	if (!claim(t, p)) {
+		object_hold_shared(&n->object);
+		return false;
+	}
 	n->waiting.head = n->waiting.tail = NULL;
 	n->bits = all & ~taken;
 	if (size) {
 		to[0] = root_of(1);
 		to[1] = taken;
 	}
-	object_drop_shared(&n->object); /* whoever signals has one too */
 	end_wait(t, p->on->address);
-	answered(t, p, size);
+	answered(t, p, size, 0);
 	__atomic_store_n(&t->state, THREAD_READY, __ATOMIC_RELEASE);
 	sched_enqueue_here(t);
 	return true;
@@ -303,7 +374,7 @@ HOT void complete(struct thread_ring *r, const struct ring_sqe *sqe, uint32_t si
 {
 	uint32_t sq = r->sq_head, cq = r->cq_tail;
 
-	write_completion(r->page, r, cq, sq, ONCE(sqe->user_data), done_with(size));
+	write_completion(r->page, r, cq, sq, ONCE(sqe->user_data), done_with(size), 0);
 	show_consumed(r, sq + 1);
 	show_completions(r, cq + 1);
 }
@@ -348,16 +419,19 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	struct object *o;
 	uint32_t size;
 
-	if (ring == RING_PROGRAM && op_and_caps(head) == RING_SERVE)
-		serve_caller(cpu, t, sqe, head);
-	if (op_and_caps(head) != RING_CALL)
+	if (op_and_caps(head) != RING_CALL) {
+		if (ring == RING_PROGRAM && op_and_caps(head) == RING_SERVE)
+			serve_caller(cpu, t, sqe, head);
+		else if (ring == RING_PROGRAM && op_and_caps(head) == (RING_CALL | ONE_CAP))
+			call_server_with_cap(cpu, t, sqe, head);
 		return false;
+	}
 	o = look_up(r, (uint32_t)(head >> 32));
 	if (!o)
 		return false;
 	if (o->type == &facet_type) {
 		if (ring == RING_PROGRAM && !t->pending)
-			call_server(cpu, t, sqe, head, (const struct facet *)o);
+			call_server(cpu, t, sqe, head, (const struct facet *)o, false);
 		return false;
 	}
 	if (r->pending >= RING_CQ_ENTRIES)
@@ -379,20 +453,18 @@ HOT bool enter(struct cpu *cpu, struct thread *t, unsigned ring, uint64_t least,
                uint64_t timeout_ns)
 {
 	struct thread_ring *r = &t->rings[ring];
-	uint32_t count, used;
 
 	if (t->attention || cpu->attention)
 		return false;
-	if (LIKELY(ONCE(r->page->sq_tail) == r->sq_head + 1 &&
-	           ONCE(r->page->cq_head) == r->cq_tail && least == 1 &&
-	           timeout_ns == RING_FOREVER))
-		return serve_one(cpu, t, ring);
-	count = __atomic_load_n(&r->page->sq_tail, __ATOMIC_ACQUIRE) - r->sq_head;
-	used = r->cq_tail - ONCE(r->page->cq_head);
-	if (count - 1 >= RING_SQ_ENTRIES || used > RING_CQ_ENTRIES ||
-	    used + r->pending + count > RING_CQ_ENTRIES || least > used + count)
-		return false;
-	return quick_serve(r, r->sq_head + count);
+	if (!LIKELY(ONCE(r->page->sq_tail) == r->sq_head + 1 &&
+	            ONCE(r->page->cq_head) == r->cq_tail && least == 1 &&
+	            timeout_ns == RING_FOREVER)) {
+		enum quick done = quick_enter(r, least, timeout_ns);
+
+		if (done != QUICK_BUT_LAST)
+			return done == QUICK_ALL;
+	}
+	return serve_one(cpu, t, ring);
 }
 
 /* This CPU's, in a register: its address is long. */

@@ -10,9 +10,13 @@
 struct thread;
 struct thread_ring;
 
-/* Serves entries up to `tail`, as long as they are CALLs of quick methods (object.h).
- * True: all. There are places for their completions. */
-bool quick_serve(struct thread_ring *r, uint32_t tail);
+enum quick { QUICK_ALL, QUICK_BUT_LAST, QUICK_NOT };
+
+/* A cap_enter that does not just wait for its one entry: serves what is queued, as
+ * long as that are CALLs of quick methods (object.h) and RELEASEs. ALL: there is
+ * nothing left, nor to wait for. BUT_LAST: the last entry is left, and to wait for its
+ * completion. NOT: anything else. */
+enum quick quick_enter(struct thread_ring *r, uint64_t least, uint64_t timeout_ns);
 
 /* What cap_enter tells, in rax and rdx. */
 struct syscall_result {

@@ -74,12 +74,22 @@ static inline void object_drop(struct object *o)
 		o->type->destroy(o);
 }
 
-/* Shared (lock.h), where it is known not to be the last. */
-static inline void object_drop_shared(struct object *o)
+/* The same shared (lock.h). False: it is the last, which only goes exclusively. */
+static inline bool object_drop_shared(struct object *o)
 {
-	uint32_t left = __atomic_sub_fetch(&o->refs, 1, __ATOMIC_RELEASE);
+	uint32_t refs = __atomic_load_n(&o->refs, __ATOMIC_RELAXED);
 
-	KASSERT(left > 0);
+	while (refs > 1) {
+		if (__atomic_compare_exchange_n(&o->refs, &refs, refs - 1, true, __ATOMIC_RELEASE,
+		                                __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+static inline void object_hold_shared(struct object *o)
+{
+	(void)__atomic_fetch_add(&o->refs, 1, __ATOMIC_RELAXED);
 }
 
 /* Refuses: `reason` goes to the caller in an Exception. A method may also return

@@ -1,7 +1,8 @@
-/* quick.c: a batch of calls on objects of the exokernel, as long as they are simple
- * (fastpath.h). */
+/* quick.c: a batch of entries, as long as they are simple (fastpath.h). */
+#include "core/ringindex.h"
 #include "kernel/fast.h"
 #include "kernel/fastpath.h"
+#include "kernel/lock.h"
 
 /* What the entry before asked, of whom, with room for what: most batches ask the same
  * again and again. In memory: registers are few. */
@@ -68,16 +69,34 @@ HOT bool serve(struct thread_ring *r, struct ring *page, const struct ring_sqe *
 	return LIKELY(b->serve(b->object, params, results + 1) == STATUS_OK);
 }
 
-bool quick_serve(struct thread_ring *r, uint32_t tail)
+/* RELEASE of what others hold too. */
+static bool release(struct thread_ring *r, const struct ring_sqe *sqe)
 {
-	uint32_t sq = r->sq_head;
+	uint64_t head = head_of(sqe);
+	struct domain *d = r->domain;
+	const struct capslot *slot;
+	bool good;
+
+	if ((uint8_t)head != RING_RELEASE || !d || !flag_take(&d->flag))
+		return false;
+	slot = captable_slot(&d->table, (uint32_t)(head >> 32));
+	good = slot && slot->epoch != CAPTABLE_MOVING && object_drop_shared(slot->object);
+	if (good)
+		(void)captable_remove(&d->table, slot->id);
+	flag_drop(&d->flag);
+	return good;
+}
+
+/* CALLs up to `tail`. Gives how far it came. */
+static uint32_t serve_calls(struct thread_ring *r, uint32_t sq, uint32_t tail, uint32_t ahead)
+{
 	struct ring *page = r->page;
 	struct batch b;
 
 	b.tail = tail;
-	b.ahead = r->cq_tail - sq;
+	b.ahead = ahead;
 	if (!find(r, entry_at(r, sq), &b))
-		return false;
+		return sq;
 	do {
 		const struct ring_sqe *sqe = &page->sq[sq % RING_SQ_ENTRIES];
 
@@ -86,9 +105,29 @@ bool quick_serve(struct thread_ring *r, uint32_t tail)
 			break;
 		if (!serve(r, page, sqe, &b))
 			break;
-		write_completion(page, r, sq + b.ahead, sq, ONCE(sqe->user_data), b.done);
+		write_completion(page, r, sq + b.ahead, sq, ONCE(sqe->user_data), b.done, 0);
 	} while (++sq != b.tail);
+	return sq;
+}
+
+enum quick quick_enter(struct thread_ring *r, uint64_t least, uint64_t timeout_ns)
+{
+	struct ring *page = r->page;
+	uint32_t sq = r->sq_head, ahead = r->cq_tail - sq, count = ringindex_queued(page, sq);
+	uint32_t tail = sq + count, used = ringindex_unconsumed(page, sq + ahead);
+
+	if (count - 1 >= RING_SQ_ENTRIES || !ringindex_has_places(used, r->pending, count) ||
+	    least > used + count)
+		return QUICK_NOT;
+	for (; sq != tail && release(r, entry_at(r, sq)); sq++)
+		write_completion(page, r, sq + ahead, sq, ONCE(entry_at(r, sq)->user_data),
+		                 done_with(0), 0);
+	if (sq != tail)
+		sq = serve_calls(r, sq, tail, ahead);
 	show_consumed(r, sq);
-	show_completions(r, sq + b.ahead);
-	return sq == tail;
+	show_completions(r, sq + ahead);
+	if (sq == tail)
+		return QUICK_ALL;
+	return sq + 1 == tail && least == used + count && timeout_ns == RING_FOREVER ?
+	               QUICK_BUT_LAST : QUICK_NOT;
 }

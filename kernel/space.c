@@ -50,7 +50,8 @@ static void entry_flags(uint64_t *entry, uint64_t value)
 }
 
 /* Empties an entry, and waits until no CPU can reach the page any more: its
- * frame may be taken again within the same call. */
+ * frame may be taken again within the same call. Seldom: most entries are empty. */
+__attribute__((cold))
 static void replace(struct space *s, uint64_t address, uint64_t *entry)
 {
 	entry_clear(s, entry);
@@ -58,6 +59,7 @@ static void replace(struct space *s, uint64_t address, uint64_t *entry)
 	tlb_sync(s);
 }
 
+__attribute__((cold))
 enum status space_map_frame(struct space *s, uint64_t address, uint32_t number,
                             uint64_t flags)
 {
@@ -73,6 +75,7 @@ enum status space_map_frame(struct space *s, uint64_t address, uint32_t number,
 	return STATUS_OK;
 }
 
+__attribute__((cold))
 void space_unmap_frame(struct space *s, uint64_t address, uint32_t number)
 {
 	uint64_t *entry = entry_at(s, address, false);
@@ -221,6 +224,7 @@ static uint64_t protected_entry(const struct space *s, uint64_t old, uint32_t ac
 	return value & (PTE_COPY | PTE_SEALED) ? value & ~PTE_WRITE : value;
 }
 
+__attribute__((cold))
 enum status space_protect(struct space *s, uint64_t address, uint64_t pages,
                           uint32_t access, uint64_t *next)
 {
@@ -415,6 +419,7 @@ const uint32_t *space_word(const struct space *s, uint64_t address, bool *shared
 	       address % PAGE_SIZE / sizeof(uint32_t);
 }
 
+__attribute__((cold))
 struct space *space_create_region(struct ledger *ledger)
 {
 	struct space *s = block_alloc(ledger, sizeof(*s));
@@ -447,6 +452,7 @@ static void fill_top(struct space *s, unsigned cpu)
 	top[SLOT_WINDOW] = window_entry(cpu, false);
 }
 
+__attribute__((cold))
 struct space *space_create(struct ledger *ledger, struct space *module)
 {
 	struct space *s = block_alloc(ledger, sizeof(*s));
@@ -506,6 +512,7 @@ static void free_tops(struct space *s)
 		page_drop_clean(virt_to_frame(s->top[cpu]));
 }
 
+__attribute__((cold))
 void space_destroy(struct object *o)
 {
 	struct space *s = (struct space *)o;
