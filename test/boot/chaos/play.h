@@ -98,6 +98,7 @@ static const struct {
 	PLAIN(12, K_THREAD, THREAD_RESUME, 0),
 	PLAIN(2, K_THREAD, THREAD_INFO, 0),
 	OP(1, K_OWNTHREAD, op_own_tls, NULL, 0),
+	OP(1, K_OWNTHREAD, op_poll_ring, NULL, 0),
 	PLAIN(1, K_OWNTHREAD, THREAD_CONTROL_INFO, 0),
 	OP(3, K_OWNTHREAD, op_own_thread, NULL, K_THREAD),
 	OP(3, K_PROCESS, op_idle_thread, NULL, K_THREAD),
