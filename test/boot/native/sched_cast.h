@@ -154,7 +154,7 @@ static void start_active_server(unsigned i, uint32_t endpoint, uint32_t next, ui
 }
 
 /* The same without a context. */
-static void start_server(unsigned i, uint32_t next)
+static inline void start_server(unsigned i, uint32_t next)
 {
 	start_active_server(i, new_endpoint(), next, PRIORITY);
 	OK(unbind(workers[i].context));
@@ -175,7 +175,7 @@ static void start_client_at(unsigned i, uint32_t facet, uint64_t budget, uint64_
 	OK(native_start(self, w->thread));
 }
 
-static void end_server(unsigned i)
+static inline void end_server(unsigned i)
 {
 	end_worker(&workers[i]);
 	release(actors[i].endpoint);
@@ -189,7 +189,7 @@ static bool until(volatile uint32_t *value, uint32_t least)
 	return *value >= least;
 }
 
-static bool until_moves(const struct worker *w)
+static inline bool until_moves(const struct worker *w)
 {
 	for (unsigned i = 0; i < 1000; i++)
 		if (moves(w, 5 * MS))
@@ -198,7 +198,7 @@ static bool until_moves(const struct worker *w)
 }
 
 /* It stands, and stays so: after what another processor still has to hear of. */
-static bool stands(const struct worker *w)
+static inline bool stands(const struct worker *w)
 {
 	for (unsigned i = 0; i < 300; i++)
 		if (!moves(w, 20 * MS) && !moves(w, 20 * MS))
