@@ -3,7 +3,7 @@
  * completion and word by word of the area. */
 #include "test/boot/native/sched.h"
 
-enum { SCRIPTS = 400, IDS = 10, COPIES = 4, LAST = 7, WORDS_OF_AREA = RING_AREA_SIZE / 8 };
+enum { SCRIPTS = 1000, IDS = 10, COPIES = 4, LAST = 7, WORDS_OF_AREA = RING_AREA_SIZE / 8 };
 
 #define PATTERN 0x5a5a5a5a5a5a5a5aull
 
@@ -61,7 +61,7 @@ static void fill_call(struct ring_sqe *e)
 	e->cap = random(8) ? timer : ids[random(IDS)];
 	e->interface = random(16) ? TIMER_ID : NOTIFICATION_ID;
 	e->method = (uint16_t)(random(12) ? TIMER_NOW : random(8) ? 1000 : 0xffff);
-	e->results_size = random(3) ? 24 + 8 * (uint32_t)random(8) : results[random(6)];
+	e->results_size = random(4) ? 24 + 8 * (random(4) ? 0 : (uint32_t)random(8)) : results[random(6)];
 	e->results = some_address(e);
 	/* Room that is not needed, and is not there, is for the long way to see only. */
 	if (e->results + e->results_size > area_end && e->results <= area_end - 24)
@@ -80,7 +80,7 @@ static void fill_call(struct ring_sqe *e)
 static void fill(struct ring_sqe *e, uint64_t number)
 {
 	*e = (struct ring_sqe){ .user_data = number };
-	switch (random(8)) {
+	switch (random(12)) {
 	case 0:
 		e->op = (uint8_t)(random(2) ? RING_NOP : RING_OP_COUNT);
 		break;
@@ -162,7 +162,7 @@ static void play(struct outcome *o, bool slowly, uint64_t script)
 	make_ids();
 	seed = script * 0x9e3779b97f4a7c15 + 1;
 	count = 1 + (unsigned)random(RING_SQ_ENTRIES);
-	before = random(4) ? 0 : (unsigned)random(RING_CQ_ENTRIES + 1);
+	before = random(3) ? 0 : RING_CQ_ENTRIES - (unsigned)random(2 * RING_SQ_ENTRIES);
 	if (before + count == RING_CQ_ENTRIES)
 		before--; /* one more could not be asked for */
 	leave_completions(before);
