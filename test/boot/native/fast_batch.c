@@ -162,7 +162,7 @@ static void play(struct outcome *o, bool slowly, uint64_t script)
 	make_ids();
 	seed = script * 0x9e3779b97f4a7c15 + 1;
 	count = 1 + (unsigned)random(RING_SQ_ENTRIES);
-	before = random(3) ? 0 : RING_CQ_ENTRIES - (unsigned)random(2 * RING_SQ_ENTRIES);
+	before = random(3) ? 0 : RING_CQ_ENTRIES - (unsigned)random(random(2) ? 4 : 32);
 	if (before + count == RING_CQ_ENTRIES)
 		before--; /* one more could not be asked for */
 	leave_completions(before);
