@@ -64,7 +64,7 @@ sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 # of instructions, nor made longer for the order in which they run.
 small := -mno-sse -falign-functions=1 -falign-loops=1 $(if $(findstring clang,$(CC)),\
         -mstack-alignment=8,\
-        -falign-jumps=1 -mpreferred-stack-boundary=3 -fno-schedule-insns2 -malign-data=abi)
+        -falign-jumps=1 -mpreferred-stack-boundary=3 -fno-schedule-insns2 -malign-data=abi -freorder-blocks-algorithm=simple)
 flags_kernel := $(bare) -fno-pic -mcmodel=kernel -mno-red-zone -momit-leaf-frame-pointer $(small)
 flags_native := $(bare) -fno-pic
 flags_module := $(bare) -fPIE -include rt/module_visibility.h -mno-red-zone
@@ -76,11 +76,14 @@ flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 
 # What every system call, fault and fork runs through is compiled for speed; the
 # rest of the exokernel for size (doc/design/size.md).
-hot := fastpath quick ring park call sched kmem memobject space space_walk
+hot := fastpath quick ring call sched kmem space space_walk
 hot := $(hot:%=kernel/%.c)
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
 $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os $(if $(findstring clang,$(CC)),,\
         -fno-tree-loop-im -fno-move-loop-invariants)
+
+# There gcc and clang inline more than it saves instructions, unless told what to.
+$(BUILD)/obj/kernel/kernel/space.c.o: flags_kernel += -fno-inline-functions
 
 # What the gate keeps itself, these need not (kernel/fastpath.c): only gcc can be told.
 # Nobody is above them in a backtrace.

@@ -191,7 +191,7 @@ HOT void call_server(struct cpu *cpu, struct thread *t, const struct ring_sqe *s
 	uint32_t size = ONCE(sqe->params_size), whole = size + (uint32_t)sizeof(struct ring_received);
 	struct pending *receiver, *c;
 	struct thread *server;
-	struct copied copied = {NULL};
+	struct copied copied = {0};
 	struct served *served;
 	word *params = NULL, *to;
 	uint32_t cap = 0;

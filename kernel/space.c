@@ -21,17 +21,23 @@ bool space_range_ok(const struct space *s, uint64_t address, uint64_t pages)
 	       pages > 0 && pages <= (high - address) >> PAGE_SHIFT;
 }
 
-/* No page of a region is both writable and executable. */
-static bool access_ok(const struct space *s, uint32_t access)
-{
-	uint32_t both = ACCESS_WRITE | ACCESS_EXECUTE;
+/* Sets of accesses, a bit for each. What may be written or executed may be read; no
+ * page of a region is both writable and executable, and each may be read. */
+enum {
+	PRIVATE_TOO = 1 + (1 << ACCESS_PRIVATE),
+	REGION_ACCESS = PRIVATE_TOO * (1 << ACCESS_READ | 1 << (ACCESS_READ | ACCESS_WRITE) |
+	                               1 << (ACCESS_READ | ACCESS_EXECUTE)),
+	PROGRAM_ACCESS = REGION_ACCESS |
+	                 PRIVATE_TOO * (1 | 1 << (ACCESS_READ | ACCESS_WRITE | ACCESS_EXECUTE)),
+};
 
-	if (space_is_region(s))
-		return access < 16 && (access & ACCESS_READ) && (access & both) != both;
-	return access < 16 && ((access & ACCESS_READ) || !(access & both));
+static inline bool access_ok(const struct space *s, uint32_t access)
+{
+	return access < 16 &&
+	       (space_is_region(s) ? REGION_ACCESS : PROGRAM_ACCESS) >> access & 1;
 }
 
-static uint64_t leaf_flags(const struct space *s, uint32_t access)
+static inline uint64_t leaf_flags(const struct space *s, uint32_t access)
 {
 	return PTE_PRESENT |
 	       (space_is_region(s) || !(access & ACCESS_READ) ? 0 : PTE_USER) |
@@ -40,7 +46,7 @@ static uint64_t leaf_flags(const struct space *s, uint32_t access)
 }
 
 /* Changes flags only. */
-static void entry_flags(uint64_t *entry, uint64_t value)
+static inline void entry_flags(uint64_t *entry, uint64_t value)
 {
 	struct frame *frame = frames_at(&kmem_frames, frame_of(*entry));
 
