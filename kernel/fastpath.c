@@ -383,10 +383,10 @@ HOT void complete(struct thread_ring *r, const struct ring_sqe *sqe, uint32_t si
 
 /* CALL of signal(). False: not here. Does not return if somebody else is to run. Not
  * inlined: other calls would need more registers saved. */
-__attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t, unsigned ring,
+__attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t,
                                              const struct ring_sqe *sqe, struct notification *n)
 {
-	struct thread_ring *r = &t->rings[ring];
+	struct thread_ring *r = &t->rings[RING_PROGRAM];
 	uint64_t bits = signal_bits(r, sqe, head_of(sqe));
 	bool good = true;
 
@@ -412,11 +412,10 @@ __attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t, 
 
 /* -- cap_enter ------------------------------------------------------------------------------ */
 
-/* The one entry, which the thread will wait for. True: it is done already. Modules
- * go to servers by the long way: what they ask most is the exokernel's own. */
-HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
+/* The one entry, which the thread will wait for. True: it is done already. */
+HOT bool serve_one(struct cpu *cpu, struct thread *t)
 {
-	struct thread_ring *r = &t->rings[ring];
+	struct thread_ring *r = &t->rings[RING_PROGRAM];
 	const struct ring_sqe *sqe = entry_at(r, r->sq_head);
 	uint64_t head = head_of(sqe);
 	const struct quick_method *q;
@@ -424,9 +423,9 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	uint32_t size;
 
 	if (op_and_caps(head) != RING_CALL) {
-		if (ring == RING_PROGRAM && op_and_caps(head) == RING_SERVE)
+		if (op_and_caps(head) == RING_SERVE)
 			serve_caller(cpu, t, sqe, head);
-		else if (ring == RING_PROGRAM && op_and_caps(head) == (RING_CALL | ONE_CAP))
+		else if (op_and_caps(head) == (RING_CALL | ONE_CAP))
 			call_server_with_cap(cpu, t, sqe, head);
 		return false;
 	}
@@ -434,7 +433,7 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	if (!o)
 		return false;
 	if (o->type == &facet_type) {
-		if (ring == RING_PROGRAM && !t->pending)
+		if (!t->pending)
 			call_server(cpu, t, sqe, head, (const struct facet *)o, false);
 		return false;
 	}
@@ -443,7 +442,7 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	q = quick_method_of(sqe, head, o);
 	if (!q)
 		return o->type == &notification_type &&
-		       signal(cpu, t, ring, sqe, (struct notification *)o);
+		       signal(cpu, t, sqe, (struct notification *)o);
 	size = call_quickly(r, sqe, o, q);
 	if (!size)
 		return false;
@@ -453,10 +452,9 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 
 /* True: all that was queued is done, and the thread goes on. False: the rest is for
  * ring_enter; nothing is half done. */
-HOT bool enter(struct cpu *cpu, struct thread *t, unsigned ring, uint64_t least,
-               uint64_t timeout_ns)
+HOT bool enter(struct cpu *cpu, struct thread *t, uint64_t least, uint64_t timeout_ns)
 {
-	struct thread_ring *r = &t->rings[ring];
+	struct thread_ring *r = &t->rings[RING_PROGRAM];
 
 	if (t->attention || cpu->attention)
 		return false;
@@ -468,7 +466,7 @@ HOT bool enter(struct cpu *cpu, struct thread *t, unsigned ring, uint64_t least,
 		if (done != QUICK_BUT_LAST)
 			return done == QUICK_ALL;
 	}
-	return serve_one(cpu, t, ring);
+	return serve_one(cpu, t);
 }
 
 /* This CPU's, in a register: its address is long. */
@@ -486,23 +484,8 @@ struct syscall_result fast_enter(uint64_t least, uint64_t timeout_ns, struct thr
 
 	if (lock_shared_of(cpu))
 		switch_to_native(cpu, t->process->space);
-	if (!enter(cpu, t, RING_PROGRAM, least, timeout_ns))
-		trap_enter(t, RING_PROGRAM, least, timeout_ns);
+	if (!enter(cpu, t, least, timeout_ns))
+		trap_enter(t, least, timeout_ns);
 	unlock_shared_of(cpu);
 	return (struct syscall_result){STATUS_OK, t->rings[RING_PROGRAM].address};
-}
-
-void fast_enter_module(uint64_t least, uint64_t timeout_ns, struct thread *t)
-{
-	struct cpu *cpu = here();
-
-	(void)lock_shared_of(cpu); /* switch_to comes after */
-	if (!enter(cpu, t, RING_MODULE, least, timeout_ns))
-		trap_enter(t, RING_MODULE, least, timeout_ns);
-	t->regs.rax = STATUS_OK;
-	t->regs.rdx = t->rings[RING_MODULE].address;
-	switch_to(cpu, t);
-	unlock_shared_of(cpu);
-	((void (*)(struct thread *))gate_address(gate_resume))(t);
-	__builtin_unreachable();
 }

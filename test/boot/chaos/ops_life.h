@@ -198,6 +198,8 @@ static bool op_libos_spawn(struct actor *a, struct request *q)
 	return true;
 }
 
+/* Never started: on measured time it would start without any, in a process that the
+ * nursery does not know, and nobody could end it. */
 static bool op_libos_thread(struct actor *a, struct request *q)
 {
 	if (!call_on(a, q, K_LIBOS, LIBOS_THREAD) || !has(a, K_PROCESS))

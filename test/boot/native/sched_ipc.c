@@ -344,7 +344,6 @@ static void told_of_the_end(bool goes_on)
 	start_server(FIRST, 0);
 	facet = made(actors[FIRST].endpoint, ENDPOINT_ID, ENDPOINT_FACET);
 	w = start_careful(facet, SHORT, 0);
-	until_state(w, THREAD_STATE_WAITING);
 	for (unsigned i = 0; i < 5000 && !query(w->context).exhausted; i++)
 		nap(MS);
 	CHECK(&check, query(w->context).exhausted == 1);

@@ -5,7 +5,9 @@
 
 #include "abi/endpoint.capnp.h"
 
-#define EVERY 100000ul
+/* A host may stop a processor for a while, and 64 looks in vain are soon had. */
+#define EVERY (2 * MS)
+#define OFTEN 100000ul
 #define LEAST 20000ul
 #define INTERFACE 0x9011ed0000ull
 
@@ -229,7 +231,7 @@ static struct worker *start_polled(enum role role, uint64_t budget, uint64_t per
 	struct worker *w = make_worker_at(POLLED, polled_thread);
 
 	polled.role = role;
-	polled.every = role == MOVES_ITS_QUEUE ? LEAST : EVERY;
+	polled.every = role == MOVES_ITS_QUEUE ? LEAST : role == ROUSES ? OFTEN : EVERY;
 	polled.answered = polled.slept = polled.roused = polled.done = polled.wrong = 0;
 	polled.thread = w->thread;
 	OK(create_context(control, budget, period, priority, &w->context));

@@ -101,10 +101,10 @@ static void no_time_is_made_by_proxy(void)
 	for (unsigned i = 0; i < 5000 && !answered; i++)
 		nap(MS);
 	CHECK(&check, answered);
-	OK(native_start(self, workers[B].thread));
+	CHECK_STATUS(&check, STATUS_BUDGET, native_start(self, workers[B].thread));
 	nap(100 * MS);
 	CHECK(&check, workers[B].count == 0);
-	CHECK(&check, thread_state(workers[B].thread) == THREAD_STATE_READY);
+	CHECK(&check, thread_state(workers[B].thread) == THREAD_STATE_FRESH);
 	end_worker(&workers[B]);
 	until_state(w, THREAD_STATE_ENDED);
 	release(w->thread);
