@@ -118,7 +118,7 @@ static const struct {
 	PLAIN(1, K_TABLE, LIBOS_TABLE_LIST, 0),
 	OP(3, K_LIBOS, op_libos_grant, NULL, 0),
 	PLAIN(1, K_LIBOS, LIBOS_SPACE, K_SPACE),
-	OP(2, K_LIBOS, op_libos_spawn, NULL, K_PROCESS, K_SPACE, K_NONE),
+	OP(2, K_LIBOS, op_libos_spawn, NULL, K_NONE, K_SPACE, K_NONE),
 	OP(1, K_LIBOS, op_libos_thread, NULL, K_NONE),
 	/* processor time */
 	OP(3, K_CONTROL, op_create_context, NULL, K_CONTEXT),
