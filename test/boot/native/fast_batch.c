@@ -133,6 +133,7 @@ static void take_all(struct outcome *o, unsigned stage)
 	const struct ring_cqe *cqe;
 
 	o->came[stage] = ring_ready(self->ring);
+	CHECK(&check, o->came[stage] <= RING_CQ_ENTRIES); /* none over another */
 	for (; (cqe = ring_done(self->ring)) != NULL; o->done++)
 		if (o->done < 2 * RING_CQ_ENTRIES)
 			o->cqes[o->done] = *cqe;
