@@ -8,6 +8,7 @@
 #include "abi/endpoint.capnp.h"
 
 #define INTERFACE 0x5eed5eed5eed5eedull
+#include "test/boot/native/made.h"
 #define SHORT (20 * MS)
 #define LONG (20000 * MS)
 
@@ -111,20 +112,6 @@ _Noreturn static void server(uint64_t which, struct ring *ring)
 
 /* -- the cast --------------------------------------------------------------------------- */
 
-static uint32_t made(uint32_t cap, uint64_t interface, uint16_t method)
-{
-	struct native_call call;
-
-	native_call(&call, self, cap, interface, method);
-	if (interface == ENDPOINT_ID)
-		endpoint_facet_params_set_interface(endpoint_facet_params_build(&call.params),
-		                                    INTERFACE);
-	else
-		(void)ledger_endpoint_params_build(&call.params);
-	OK(native_send(&call));
-	return call.caps[0];
-}
-
 static struct worker *act(unsigned i, void (*role)(uint64_t, struct ring *))
 {
 	struct worker *w = make_worker_at(i, role);
@@ -161,7 +148,7 @@ static inline void start_server(unsigned i, uint32_t next)
 }
 
 /* Budget 0: without limit. */
-static void start_client_at(unsigned i, uint32_t facet, uint64_t budget, uint64_t timeout,
+static inline void start_client_at(unsigned i, uint32_t facet, uint64_t budget, uint64_t timeout,
                             uint32_t priority)
 {
 	struct worker *w = act(i, client);
@@ -182,7 +169,7 @@ static inline void end_server(unsigned i)
 	actors[i] = (struct actor){ .endpoint = 0 };
 }
 
-static bool until(volatile uint32_t *value, uint32_t least)
+static inline bool until(volatile uint32_t *value, uint32_t least)
 {
 	for (unsigned i = 0; i < 5000 && *value < least; i++)
 		nap(MS);
