@@ -270,7 +270,7 @@ host_tests := $(patsubst %.c,$(BUILD)/test/%, \
                 $(filter core/%_test.c kernel/%_test.c lib/%_test.c os/%_test.c tools/%_test.c \
                          test/sim/%_test.c,$(found)))
 tsan_tests := $(filter %_tsan_test,$(host_tests))
-fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c lib/%_fuzz.c tools/%_fuzz.c,$(found)))
+fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c kernel/%_fuzz.c lib/%_fuzz.c tools/%_fuzz.c,$(found)))
 trace_tested := $(BUILD)/test/tools/trace/show $(BUILD)/test/tools/trace/replay
 tested := $(core) $(lib) $(filter tools/capnpc/%.c tools/symtab/%.c test/sim/%.c,$(product)) $(filter lib/%_host.c,$(found))
 tested := $(filter-out %/main.c,$(tested)) $(filter tools/trace/%,$(trace))

@@ -318,10 +318,12 @@ static bool serve_in_place(struct thread *t, unsigned ring, uint32_t sq, struct 
 	uint32_t now = r->sq_head;
 
 	r->sq_head = sq + 1;
+	r->pending++;
 	trace_entry(t, ring, sq, sqe);
 	cqe->status = (uint16_t)serve(t, ring, sqe, cqe);
 	if (t->state == THREAD_ENDED || r->page != page)
 		return false;
+	r->pending--;
 	r->sq_head = now;
 	return true;
 }
@@ -397,6 +399,7 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 		r->sq_head++;
 		ringindex_consumed(page, r->sq_head);
 		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
+		r->pending++; /* keeps its place from what is posted meanwhile */
 		trace_entry(t, ring, sq, &sqe);
 		status = sqe.op == RING_CALL && sqe.chained ?
 			serve_chained(t, ring, &sqe, &cqe) : serve(t, ring, &sqe, &cqe);
@@ -404,6 +407,7 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 			trace_unanswered(t);
 			return false;
 		}
+		r->pending--;
 		if (status == CALL_PENDING) {
 			trace_unanswered(t);
 			continue;
