@@ -185,9 +185,8 @@ static bool op_libos_grant(struct actor *a, struct request *q)
 	return true;
 }
 
-/* Its thread is let go, so that nobody can start it. */
-/* Not kept: the nursery does not know it, and a thread of it that lost its context
- * before it ran would be there for ever. */
+/* Let go, with its thread: the nursery does not know it, and a thread of it that lost
+ * its context before it ran would be there for ever. */
 static bool op_libos_spawn(struct actor *a, struct request *q)
 {
 	if (!call_on(a, q, K_LIBOS, LIBOS_SPAWN))

@@ -444,13 +444,16 @@ static void answered(struct actor *a, const struct ring_cqe *cqe)
 	brood_answered(a, slot, (enum status)cqe->status);
 }
 
+/* Copied before its place is given back: others post to the ring, and the exokernel
+ * may look at it meanwhile. */
 static void take_answers(struct actor *a)
 {
 	const struct ring_cqe *done;
 
-	while ((done = ring_done(a->ring)) != NULL) {
+	while ((done = ring_first(a->ring)) != NULL) {
 		struct ring_cqe cqe = *done;
 
+		ring_consume(a->ring);
 		answered(a, &cqe);
 	}
 }
