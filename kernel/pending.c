@@ -100,7 +100,8 @@ void pending_unlist(struct thread *t, unsigned ring)
 {
 	struct pending *p = t->pending;
 
-	if (!p || p->next_in_thread || p->place != 0 || p->ring != ring || p->chained.head)
+	/* What is chained to it would be another. */
+	if (!p || p->next_in_thread || p->place != 0 || p->ring != ring)
 		return;
 	unlink_from_thread(p);
 	t->own_used = 0;
