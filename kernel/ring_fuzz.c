@@ -25,39 +25,26 @@ static struct cpu cpu;
 #define serve ring_serve
 #include "kernel/ring.c"
 #undef serve
+#include "kernel/ring_invariant.h"
+#include "kernel/ring_fakes.h"
 
 #include <sanitizer/asan_interface.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { THREADS = 2, INPUT_MOST = 192, BLOCKS = 6, QUICK_ID = 77 };
+enum { THREADS = 2, INPUT_MOST = 192, QUICK_ID = 77 };
 #define RING_ADDRESS   0x700000000000u
-#define MEMORY_ADDRESS 0x600000000000u
 
-/* A ring as the model sees it. */
-struct view {
-	struct thread *thread;
-	unsigned kind;
-	uint32_t sq_seen, cq_seen;
-	unsigned owed_count;
-	uint64_t owed[2 * RING_CQ_ENTRIES];
-	bool fits; /* the thread's cq_head leaves a place for all that is owed */
-};
 
 static struct thread *threads[THREADS];
 static struct view views[THREADS][RING_KINDS];
 static struct domain domains[THREADS];
 static struct process process;
 static struct space space;
-static uint8_t *memory; /* a page at MEMORY_ADDRESS */
 /* Each page stands between two that nobody may touch, and so do those that are free. */
 static uint8_t pages[THREADS * RING_KINDS + 1][2 * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static struct pending_queue held; /* what is to be answered later */
-static unsigned blocks;           /* allocated */
 static unsigned depth;            /* of being asked */
-static bool in_ready;             /* an entry is served in its old place */
 
 static const uint8_t *input;
 static size_t left;
@@ -65,73 +52,6 @@ static size_t left;
 static uint8_t next(void)
 {
 	return left ? left--, *input++ : 0;
-}
-
-static void expect(bool good, const char *what)
-{
-	if (!good) {
-		fprintf(stderr, "ring_fuzz: %s\n", what);
-		abort();
-	}
-}
-
-/* -- the model ------------------------------------------------------------------- */
-
-static void settle_owed(struct view *v, const struct ring_cqe *cqe)
-{
-	unsigned i = 0;
-
-	if (cqe->flags & RING_POSTED)
-		return;
-	while (i < v->owed_count && v->owed[i] != cqe->user_data)
-		i++;
-	expect(i < v->owed_count, "a completion that nothing was owed");
-	v->owed[i] = v->owed[--v->owed_count];
-}
-
-static void owe(struct view *v, uint64_t user_data)
-{
-	expect(v->owed_count < ARRAY_SIZE(v->owed), "more is owed than there are places");
-	v->owed[v->owed_count++] = user_data;
-}
-
-/* Looks what has been consumed and completed. Before anything is written to the page
- * by its thread, so that what was there then still is. */
-static void look(struct view *v)
-{
-	const struct thread_ring *r = &v->thread->rings[v->kind];
-	const struct ring *page = r->page;
-
-	if (!page)
-		return;
-	if (!in_ready) {
-		uint32_t consumed = r->sq_head - v->sq_seen;
-
-		expect(consumed <= RING_SQ_ENTRIES, "sq_head jumps");
-		expect(!consumed || page->sq_head == r->sq_head, "sq_head is not shown");
-		for (; v->sq_seen != r->sq_head; v->sq_seen++)
-			owe(v, page->sq[v->sq_seen % RING_SQ_ENTRIES].user_data);
-	}
-	expect(r->cq_tail - v->cq_seen <= RING_CQ_ENTRIES, "cq_tail jumps");
-	expect(r->cq_tail == v->cq_seen || page->cq_tail == r->cq_tail, "cq_tail is not shown");
-	for (; v->cq_seen != r->cq_tail; v->cq_seen++)
-		settle_owed(v, &page->cq[v->cq_seen % RING_CQ_ENTRIES]);
-	expect(!v->fits || r->cq_tail - page->cq_head + v->owed_count <= RING_CQ_ENTRIES,
-	       "a completion has no place");
-}
-
-/* After the thread has written to cq_head, or as a step begins. */
-static void look_at_head(struct view *v)
-{
-	const struct thread_ring *r = &v->thread->rings[v->kind];
-	uint32_t unconsumed = r->page ? r->cq_tail - r->page->cq_head : 0;
-
-	v->fits = unconsumed <= RING_CQ_ENTRIES && unconsumed + v->owed_count <= RING_CQ_ENTRIES;
-}
-
-static void forget(struct view *v)
-{
-	*v = (struct view){.thread = v->thread, .kind = v->kind};
 }
 
 static void *take_page(unsigned i)
@@ -145,13 +65,14 @@ static void leave_page(void *page)
 	__asan_poison_memory_region(page, PAGE_SIZE);
 }
 
-/* -- threads ------------------------------------------------------------------------ */
+/* -- threads --------------------------------------------------------------- */
 
-static void give_ring(struct thread *t, unsigned kind)
+UNTRACED static void give_ring(struct thread *t, unsigned kind)
 {
 	struct thread_ring *r = &t->rings[kind];
 	struct ring *page = take_page(RING_KINDS * (t == threads[1]) + kind);
 	uint64_t *area = (uint64_t *)page->area;
+	uint8_t few = next();
 
 	for (unsigned i = 0; i + 1 < RING_AREA_SIZE / 8; i += 2) {
 		area[i] = (uint64_t)1 << 48;           /* a struct with one pointer: */
@@ -161,9 +82,9 @@ static void give_ring(struct thread *t, unsigned kind)
 	area[50] = (uint64_t)4 << 32;
 	*r = (struct thread_ring){.page = page, .address = RING_ADDRESS + kind * PAGE_SIZE};
 	r->domain = kind == RING_PROGRAM && next() >= 224 ? NULL : &domains[t == threads[1]];
-	/* Indices wrap soon. */
-	r->sq_head = r->cq_tail = page->sq_head = page->sq_tail = page->cq_head = page->cq_tail =
-		(uint32_t)-20;
+	/* Indices wrap soon, and there may be few places. */
+	r->sq_head = r->cq_tail = page->sq_head = page->sq_tail = page->cq_tail = (uint32_t)-20;
+	page->cq_head = r->cq_tail - (few >= 128 ? few % 32 : 0);
 	forget(&views[t == threads[1]][kind]);
 	views[t == threads[1]][kind].sq_seen = views[t == threads[1]][kind].cq_seen = (uint32_t)-20;
 }
@@ -235,7 +156,7 @@ struct domain *thread_domain(const struct thread *t, unsigned ring)
 	return t->rings[ring].domain;
 }
 
-/* -- objects --------------------------------------------------------------------------- */
+/* -- objects --------------------------------------------------------------- */
 
 static struct object thing, quick_thing;
 
@@ -246,6 +167,8 @@ static void object_end(struct object *o)
 }
 
 static void meddle(void);
+
+static unsigned quickly_served;
 
 static enum status quick_serve(struct object *o, const uint64_t *params, uint64_t *results)
 {
@@ -258,10 +181,12 @@ static enum status quick_serve(struct object *o, const uint64_t *params, uint64_
 		return STATUS_BUSY;
 	if (b % 4 == 0)
 		meddle();
+	quickly_served++;
 	return STATUS_OK;
 }
 
-static const struct quick_method quick_methods[] = {{quick_serve, 0, 1}, {quick_serve, 2, 0}, {0}, {quick_serve, 4, 4}};
+static const struct quick_method quick_methods[] = {
+	{quick_serve, 0, 1}, {quick_serve, 2, 0}, {0}, {quick_serve, 4, 4}};
 static const struct object_type thing_type = {.destroy = object_end};
 static const struct object_type quick_type = {
 	.interface = QUICK_ID, .destroy = object_end,
@@ -275,10 +200,9 @@ struct object *lease_target(const struct object *o)
 	abort();
 }
 
-static void insert(void)
+static void insert(uint8_t b)
 {
-	struct object *const all[] = {&thing, &quick_thing, &threads[0]->object, &threads[1]->object};
-	uint8_t b = next();
+	struct object *const all[] = {&quick_thing, &thing, &threads[0]->object, &threads[1]->object};
 	struct object *o = all[b % 4];
 	uint32_t id;
 
@@ -286,7 +210,7 @@ static void insert(void)
 		object_hold(o);
 }
 
-/* -- what a thread writes --------------------------------------------------------------- */
+/* -- what a thread writes -------------------------------------------------- */
 
 static uint64_t some_address(uint8_t b)
 {
@@ -304,14 +228,14 @@ static void write_entry(struct ring_sqe *sqe)
 	uint8_t op = next(), cap = next(), rest = next();
 
 	memset(sqe, 0, sizeof(*sqe));
-	sqe->op = ops[op % ARRAY_SIZE(ops)];
+	sqe->op = op < 160 ? ops[op % ARRAY_SIZE(ops)] : RING_CALL;
 	sqe->user_data = rest % 8;
 	sqe->target = sqe->op == RING_CALL ? QUICK_ID : rest / 8 % 8;
 	sqe->method = cap / 16 % 4;
-	sqe->cap = (uint32_t)(1 + cap / 64) << CAPTABLE_INDEX_BITS | cap % 16;
+	sqe->cap = (uint32_t)(1 + (cap >= 192)) << CAPTABLE_INDEX_BITS | (cap < 128 ? 0 : cap % 16);
 	if (op >= 160) {
 		sqe->chained = 1;
-		sqe->cap = RING_CHAIN(cap % 8, cap / 64);
+		sqe->cap = RING_CHAIN(cap < 240 ? 1 + cap % 3 : cap % 16, cap >= 224);
 	}
 	if (sqe->op == RING_POST && cap % 4 == 0)
 		sqe->cap = 0;
@@ -363,7 +287,7 @@ static void write_page(struct view *v)
 		break;
 	case 5: /* nonsense, mostly not far from sense */
 		if (b & 8)
-			page->sq_tail = r->sq_head + (b & 16 ? b / 32u : (uint32_t)next() << 24);
+			page->sq_tail = r->sq_head + (b & 16 ? 13 + b / 32u : (uint32_t)next() << 24);
 		else {
 			page->cq_head = r->cq_tail - (b & 16 ? next() / 4u : (uint32_t)next() << 24);
 			v->fits = false;
@@ -381,15 +305,15 @@ static void write_page(struct view *v)
 	}
 }
 
-/* -- the rest of the exokernel -------------------------------------------------------------- */
+/* -- the rest of the exokernel --------------------------------------------- */
 
 static void complete_one(void)
 {
 	static const uint64_t message[] = {(uint64_t)1 << 48, 3};
 	uint8_t b = next();
 	struct pending *p = held.head;
-	struct ring_cqe cqe = {.status = b % 16, .caps = {b, 2},
-	                       .results_size = b == 255 ? RING_MESSAGE_MAX + 8 : b & 16};
+	struct ring_cqe cqe = {.status = b % 2 ? b % 16 : STATUS_OK, .caps = {b, 2},
+	                       .results_size = b == 64 ? RING_MESSAGE_MAX + 8 : b & 8 ? 0 : 16};
 
 	for (unsigned i = b / 32; i && p && p->next; i--)
 		p = p->next;
@@ -442,8 +366,8 @@ static void meddle(void)
 	case 7: case 8:
 		post_one();
 		break;
-	case 9:
-		if (!in_quick && b >= 192)
+	case 9: case 14:
+		if (!in_quick && b >= 128)
 			kill(t, b & 32);
 		break;
 	case 10:
@@ -451,7 +375,7 @@ static void meddle(void)
 			thread_wake(t, STATUS_INTERRUPTED);
 		break;
 	case 11:
-		insert();
+		insert(next());
 		break;
 	case 12:
 		t->interrupted = b & 32;
@@ -478,7 +402,8 @@ static enum status answer_later(struct thread *t, unsigned ring, const struct ri
 		.results_address = {sqe->results}, .results_size = sqe->results_size,
 	};
 	struct pending *p;
-	struct ring_cqe cqe = {.status = next() % STATUS_COUNT};
+	uint8_t b = next();
+	struct ring_cqe cqe = {.status = b % 2 ? b % STATUS_COUNT : STATUS_OK, .results_size = 16};
 
 	p = call.domain ? pending_create(&call, held_cancel) : NULL;
 	if (!p)
@@ -551,181 +476,8 @@ enum status park_wake(struct thread *t, unsigned ring, const struct ring_sqe *sq
 	return next() % STATUS_COUNT;
 }
 
-struct pending *endpoint_call_of(const struct thread *t)
-{
-	return t->pending;
-}
-
-void sched_lend(struct pending *call)
-{
-	(void)call;
-}
-
-void poll_wake(struct thread *t)
-{
-	t->asleep = false;
-}
-
-void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *))
-{
-	t->deadline = (struct sorted_node){.key = at, .in = true};
-	t->expire = expire;
-}
-
-void timeout_remove(struct timeout *t)
-{
-	t->deadline.in = false;
-}
-
-uint64_t clock_now(void)
-{
-	return 1;
-}
-
-void *block_alloc(struct ledger *ledger, size_t size)
-{
-	(void)ledger;
-	if (blocks == 2 * BLOCKS)
-		return NULL;
-	blocks++;
-	return calloc(1, size);
-}
-
-void block_free(void *block, size_t size, struct ledger *ledger)
-{
-	(void)size;
-	(void)ledger;
-	expect(blocks > 0, "more is freed than allocated");
-	blocks--;
-	free(block);
-}
-
-const struct space *space_holding(const struct space *s, uint64_t address)
-{
-	(void)address;
-	return s;
-}
-
-void *space_reach(const struct space *s, uint64_t address, bool write)
-{
-	(void)s;
-	if (address - MEMORY_ADDRESS >= PAGE_SIZE || (write && address % PAGE_SIZE > 3 * PAGE_SIZE / 4))
-		return NULL;
-	return memory + (address - MEMORY_ADDRESS);
-}
-
-_Noreturn void panic_false(const char *what)
-{
-	fprintf(stderr, "ring_fuzz: %s\n", what);
-	abort();
-}
-
-bool trace_on;
-void trace_note_entry(const struct thread *t, unsigned ring, uint32_t sq, const struct ring_sqe *sqe)
-{
-	(void)t, (void)ring, (void)sq, (void)sqe;
-}
-void trace_write_unanswered(const struct thread *t)
-{
-	(void)t;
-}
-void trace_write_answered(const struct thread *t, unsigned ring, uint32_t sq, const struct ring_cqe *cqe)
-{
-	(void)t, (void)ring, (void)sq, (void)cqe;
-}
-void trace_write_posted(const struct thread *t, unsigned ring, const struct ring_cqe *cqe)
-{
-	(void)t, (void)ring, (void)cqe;
-}
-void trace_write_enter(const struct thread *t, unsigned ring, uint64_t least, uint64_t timeout)
-{
-	(void)t, (void)ring, (void)least, (void)timeout;
-}
-
-/* -- records ------------------------------------------------------------------------------------ */
-
-static unsigned length_of(const struct pending_queue *q)
-{
-	unsigned n = 0;
-
-	for (const struct pending *p = q->head; p; p = p->next) {
-		expect(p->next ? p->next->prev == p : q->tail == p, "a queue's links");
-		n++;
-	}
-	return n;
-}
-
-/* What is direct is all that the thread waits for, and nobody sees it. */
-static void check_direct(const struct thread *t)
-{
-	const struct pending *p = t->direct;
-
-	expect(t->state == THREAD_WAITING && p == &t->own[0] && !t->pending && !t->own_used,
-	       "a direct record that is not alone");
-	expect(!t->rings[0].pending && !t->rings[1].pending, "a direct record is counted");
-	expect(t->wait_more == 1 && t->wait_ring == p->ring && !timeout_is_set(&t->wait_timeout),
-	       "a direct record that does not end the wait");
-	expect(!p->chained.head && p->on == &t->rings[p->ring], "a direct record's ring");
-}
-
-static void check_free(const struct thread *t)
-{
-	for (unsigned i = 0; i < PENDING_OWN; i++) {
-		const struct pending *p = &t->own[i];
-
-		if (t->own_used >> i & 1 || p == t->direct)
-			continue;
-		expect(p->ring == RING_PROGRAM && p->on == &t->rings[RING_PROGRAM] && !p->next && !p->prev,
-		       "a free record is not as it was");
-	}
-}
-
-struct sums {
-	unsigned heap, chains, chained, listed;
-};
-
-static void check_record(const struct thread *t, const struct pending *p, struct view *left_over,
-                         struct sums *sums)
-{
-	struct view *v = &left_over[p->ring];
-	struct ring_cqe cqe = {.user_data = p->user_data};
-
-	expect(p->thread == t && p->on == &t->rings[p->ring] && t->rings[p->ring].page,
-	       "a record of nobody's");
-	settle_owed(v, &cqe);
-	sums->heap += p->place == PENDING_HEAP;
-	sums->chains += length_of(&p->chained);
-	sums->chained += p->cancel == chained_cancel;
-	sums->listed += p->cancel == held_cancel;
-}
-
-/* All that is owed has a record, each record is owed. */
-static void check_thread(unsigned n, struct sums *sums)
-{
-	const struct thread *t = threads[n];
-	struct view left_over[RING_KINDS] = {views[n][0], views[n][1]};
-	unsigned used = 0, counted[RING_KINDS] = {0};
-
-	check_free(t);
-	if (t->direct) {
-		check_direct(t);
-		check_record(t, t->direct, left_over, sums);
-	}
-	for (const struct pending *p = t->pending; p; p = p->next_in_thread) {
-		check_record(t, p, left_over, sums);
-		expect(!p->next_in_thread || p->next_in_thread->prev_in_thread == p, "the list's links");
-		counted[p->ring]++;
-		if (p->place != PENDING_HEAP)
-			used |= 1u << p->place;
-	}
-	expect(used == t->own_used, "own records are miscounted");
-	for (unsigned kind = 0; kind < RING_KINDS; kind++) {
-		expect(counted[kind] == t->rings[kind].pending, "records are miscounted");
-		expect(!left_over[kind].owed_count, "a completion will never come");
-	}
-}
-
-static void check(void)
+/* Whenever the exokernel is left. */
+UNTRACED static void check(void)
 {
 	struct sums sums = {0};
 	uint32_t refs = thing.refs + quick_thing.refs - 2;
@@ -733,19 +485,19 @@ static void check(void)
 	for (unsigned n = 0; n < THREADS; n++) {
 		for (unsigned kind = 0; kind < RING_KINDS; kind++)
 			look(&views[n][kind]);
-		check_thread(n, &sums);
+		check_thread(threads[n], views[n], &sums);
 		refs += threads[n]->object.refs - 1;
 		refs -= domains[n].table.used;
-		expect(!captable_check(&domains[n].table) && !domains[n].flag, "a table");
+		expect(!domains[n].flag, "a table's flag is kept");
 	}
 	expect(!refs, "references are lost");
 	expect(!ring_chained_ready.head && !in_place, "something was not served");
 	expect(sums.chains == sums.chained, "a chained entry waits for nothing");
-	expect(sums.listed == length_of(&held), "a record is lost");
+	expect(sums.records == sums.chained + length_of(&held), "a record is lost");
 	expect(blocks == sums.heap + sums.chained, "memory is lost");
 }
 
-/* -- steps ----------------------------------------------------------------------------------------- */
+/* -- steps ----------------------------------------------------------------- */
 
 /* Out of the exokernel. */
 static void leave(void)
@@ -772,21 +524,25 @@ static void leave(void)
 static enum quick enter_quickly(struct view *v, uint64_t least, uint64_t timeout)
 {
 	struct thread_ring *r = &v->thread->rings[v->kind];
-	uint32_t sq = r->sq_head, cq = r->cq_tail;
+	uint32_t sq = r->sq_head, cq = r->cq_tail, queued = r->page->sq_tail - sq;
+	unsigned served = 0;
 	enum quick done;
 
 	in_quick = true;
+	quickly_served = 0;
 	done = quick_enter(r, least, timeout);
 	in_quick = false;
-	expect(r->sq_head - sq == r->cq_tail - cq,
-	       "as many completions as entries");
+	expect(r->sq_head - sq == r->cq_tail - cq, "as many completions as entries");
+	expect(queued <= RING_SQ_ENTRIES || r->sq_head == sq, "nonsense is served");
 	for (; sq != r->sq_head; sq++, cq++) {
 		const struct ring_cqe *cqe = &r->page->cq[cq % RING_CQ_ENTRIES];
 
 		expect(cqe->user_data == r->page->sq[sq % RING_SQ_ENTRIES].user_data && !cqe->flags &&
 		       cqe->status == STATUS_OK, "a quick completion");
+		served += r->page->sq[sq % RING_SQ_ENTRIES].op == RING_CALL;
 		expect(r->answered_at[sq % RING_SQ_ENTRIES] == cq % RING_CQ_ENTRIES, "where it went");
 	}
+	expect(served == quickly_served, "a call that nobody served");
 	expect(done != QUICK_ALL || r->cq_tail - r->page->cq_head >= least, "it had to wait");
 	return done;
 }
@@ -796,9 +552,13 @@ static void enter_slowly(struct view *v, uint64_t least, uint64_t timeout)
 	struct thread *t = v->thread;
 	struct thread_ring *r = &t->rings[v->kind];
 	const struct ring *page = r->page;
-	uint32_t tail = page ? page->sq_tail : 0, unconsumed;
+	uint32_t tail = page ? page->sq_tail : 0, sq = r->sq_head, unconsumed;
+	bool nonsense = least > RING_CQ_ENTRIES || tail - sq > RING_SQ_ENTRIES;
 
 	ring_enter(t, v->kind, least, timeout);
+	v->wait_until = r->cq_tail + t->wait_more;
+	expect(!page || !nonsense || (t->regs.rax == STATUS_INVALID && r->sq_head == sq),
+	       "nonsense is served");
 	if (!page || t->dying || r->page != page || t->regs.rax == STATUS_INVALID)
 		return;
 	look(v);
@@ -814,12 +574,15 @@ static void enter(struct view *v)
 {
 	struct thread *t = v->thread;
 	uint8_t b = next();
-	uint64_t least = b % 64 < 60 ? b % 4 : b, timeout = b / 64 == 0 ? 0 : b / 64 == 1 ? 5 : RING_FOREVER;
+	uint64_t least = b % 64 < 60 ? b % 4 : b;
+	uint64_t timeout = b / 64 == 0 ? 0 : b / 64 == 1 ? 5 : RING_FOREVER;
 
 	if (t->state == THREAD_READY)
 		t->state = THREAD_RUNNING;
 	if (t->state != THREAD_RUNNING)
 		return;
+	if (b % 8 == 5 && t->rings[v->kind].page)
+		least = t->rings[v->kind].cq_tail - t->rings[v->kind].page->cq_head + 1;
 	cpu.current = t;
 	t->regs.full = 0;
 	if (t->rings[v->kind].page && t->rings[v->kind].domain && !t->attention && b % 8 != 7 &&
@@ -827,6 +590,15 @@ static void enter(struct view *v)
 		return;
 	look(v);
 	enter_slowly(v, least, timeout);
+}
+
+static void poll(struct view *v)
+{
+	struct thread_ring *r = &v->thread->rings[v->kind];
+	uint32_t sq = r->sq_head;
+	bool nonsense = r->page->sq_tail - sq > RING_SQ_ENTRIES, found = ring_poll(v->thread, v->kind);
+
+	expect(!nonsense || (!found && r->sq_head == sq), "nonsense is served");
 }
 
 static void step(void)
@@ -847,7 +619,7 @@ static void step(void)
 		break;
 	case 10:
 		if (t->state == THREAD_RUNNING && t->rings[kind].page)
-			(void)ring_poll(t, kind);
+			poll(v);
 		break;
 	case 11:
 		if (timeout_is_set(&t->wait_timeout)) {
@@ -888,6 +660,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (unsigned n = 0; n < THREADS; n++)
 		start_thread(threads[n]);
+	for (uint8_t b = 0; b < 16; b++)
+		insert(b);
 	while (left)
 		step();
 	for (unsigned n = 0; n < THREADS; n++) {
@@ -897,6 +671,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check();
 	expect(!blocks && !held.head, "something is left at the end");
 	for (unsigned n = 0; n < THREADS; n++) {
+		expect(!captable_check(&domains[n].table), "a table is broken");
 		free(threads[n]);
 		free(slots[n]);
 	}

@@ -19,9 +19,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What only looks teaches the fuzzer nothing. */
+#define UNTRACED __attribute__((no_sanitize("coverage")))
+
 enum { DOMAINS = 3, OBJECTS = 5, TRANSFERS = 3, NOBODY = -1, INPUT_MOST = 128 };
 
-/* -- the model: what is promised ----------------------------------------------- */
+/* -- the model: what is promised ------------------------------------------- */
 
 struct model_cap {
 	int object;     /* NOBODY: the slot is free */
@@ -55,19 +58,19 @@ static struct model_domain domains[DOMAINS];
 static struct model_object objects[OBJECTS];
 static struct model_transfer transfers[TRANSFERS];
 
-static struct model_cap *cap_at(int d, uint32_t id)
+UNTRACED static struct model_cap *cap_at(int d, uint32_t id)
 {
 	struct model_cap *cap = &domains[d].caps[id % CAPTABLE_SLOTS];
 
 	return cap->object != NOBODY && cap->id == id ? cap : NULL;
 }
 
-static bool is_live(const struct model_cap *cap)
+UNTRACED static bool is_live(const struct model_cap *cap)
 {
 	return cap && !cap->moving && cap->epoch == objects[cap->object].epoch;
 }
 
-static uint32_t refs_of_domain(int d)
+UNTRACED static uint32_t refs_of_domain(int d)
 {
 	uint32_t refs = domains[d].owned;
 
@@ -76,7 +79,7 @@ static uint32_t refs_of_domain(int d)
 	return refs;
 }
 
-static void count_refs(uint32_t refs[OBJECTS])
+UNTRACED static void count_refs(uint32_t refs[OBJECTS])
 {
 	for (int o = 0; o < OBJECTS; o++)
 		refs[o] = objects[o].held;
@@ -90,7 +93,7 @@ static void count_refs(uint32_t refs[OBJECTS])
 }
 
 /* Whom nobody holds ends, and then whom that one held. */
-static void end_unheld(void)
+UNTRACED static void end_unheld(void)
 {
 	bool again = true;
 
@@ -115,7 +118,7 @@ static void end_unheld(void)
 	}
 }
 
-/* -- what the exokernel's code asks for ------------------------------------------ */
+/* -- what the exokernel's code asks for ------------------------------------ */
 
 struct thing {
 	struct object object;
@@ -126,7 +129,7 @@ static unsigned pages_left; /* page_alloc gives so many */
 static unsigned allocated;
 static bool ended[OBJECTS];
 
-static void expect(bool good, const char *what)
+UNTRACED static void expect(bool good, const char *what)
 {
 	if (!good) {
 		fprintf(stderr, "transfer_fuzz: %s\n", what);
@@ -216,9 +219,9 @@ uint64_t object_interface(const struct object *o)
 	abort();
 }
 
-/* -- is everything as promised? ---------------------------------------------------- */
+/* -- is everything as promised? -------------------------------------------- */
 
-static void compare_slot(int d, uint32_t index)
+UNTRACED static void compare_slot(int d, uint32_t index)
 {
 	const struct captable *t = &domains[d].real->table;
 	const struct model_cap *cap = &domains[d].caps[index];
@@ -238,7 +241,7 @@ static void compare_slot(int d, uint32_t index)
 	       "a capability is live that should not be, or dead");
 }
 
-static void check(void)
+UNTRACED static void check(void)
 {
 	uint32_t refs[OBJECTS];
 	unsigned expected = 0;
@@ -265,7 +268,7 @@ static void check(void)
 	}
 }
 
-/* -- the input ---------------------------------------------------------------------- */
+/* -- the input ------------------------------------------------------------- */
 
 static const uint8_t *input;
 static size_t left;
@@ -311,7 +314,7 @@ static void make_domain(int d)
 		domains[d].caps[i].object = NOBODY;
 }
 
-/* -- steps ---------------------------------------------------------------------------- */
+/* -- steps ----------------------------------------------------------------- */
 
 /* What is alive is let go; what is gone comes anew. */
 static void step_object(int o)

@@ -28,6 +28,12 @@ void emit_const(FILE *out, const struct schema *s, struct capnp_struct node);
 /* Tables of the names in the whole request, for tools/trace/names.c. */
 void emit_names(FILE *out, const struct schema *s);
 
+/* A walk through all that a struct's getters give, for readers_fuzz.c: its declaration,
+ * itself, and its place in the table of them. */
+void emit_tour_declaration(FILE *out, const struct schema *s, struct capnp_struct node);
+void emit_tour(FILE *out, const struct schema *s, struct capnp_struct node);
+void emit_tour_entry(FILE *out, const struct schema *s, struct capnp_struct node);
+
 /* How a field's type looks in C, numbers only: `type` is what its functions
  * speak ("int16_t"), `raw` the core accessor's suffix ("u16"). Floats are raw
  * bits: the kernel has no floating point. NULL if it is no number. */

@@ -426,6 +426,24 @@ static void refusals(void)
 	DONE(13, STATUS_OK);
 }
 
+/* A post does not take the place of the entry that it came with. */
+static void last_place(void)
+{
+	for (uint64_t i = 1; i < RING_CQ_ENTRIES; i++) {
+		(void)next(RING_NOP, i);
+		push();
+		if (i % 8 == 0)
+			CHECK(&check, enter() == i);
+	}
+	CHECK(&check, enter() == RING_CQ_ENTRIES - 1);
+	next(RING_POST, 100)->target = 4711;
+	push();
+	CHECK(&check, enter() == RING_CQ_ENTRIES);
+	for (uint64_t i = 1; i < RING_CQ_ENTRIES; i++)
+		DONE(i, STATUS_OK);
+	DONE(100, STATUS_BUSY);
+}
+
 /* Seventeen receives: one too many. And a receive taken back leaves its place. */
 static void slots(void)
 {
@@ -526,6 +544,7 @@ int native_main(struct native *self)
 		taken_back();
 		chained();
 		refusals();
+		last_place();
 		slots();
 		notifications();
 		(void)call(1, facet);
