@@ -59,10 +59,12 @@ bare := $(common) -O2 -ffreestanding -fno-stack-protector -fno-omit-frame-pointe
         -mgeneral-regs-only -ffunction-sections -fdata-sections
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-# The exokernel is to be small: nothing in it needs the stack aligned to more than 8
-# bytes (without SSE none may), and nothing is padded for the fetch of instructions.
+# The exokernel is to be small (doc/design/size.md): nothing in it needs the stack
+# aligned to more than 8 bytes (without SSE none may), nothing is padded for the fetch
+# of instructions, nor made longer for the order in which they run.
 small := -mno-sse -falign-functions=1 -falign-loops=1 $(if $(findstring clang,$(CC)),\
-        -mstack-alignment=8,-falign-jumps=1 -mpreferred-stack-boundary=3)
+        -mstack-alignment=8,\
+        -falign-jumps=1 -mpreferred-stack-boundary=3 -fno-schedule-insns2 -malign-data=abi -freorder-blocks-algorithm=simple)
 flags_kernel := $(bare) -fno-pic -mcmodel=kernel -mno-red-zone -momit-leaf-frame-pointer $(small)
 flags_native := $(bare) -fno-pic
 flags_module := $(bare) -fPIE -include rt/module_visibility.h -mno-red-zone
@@ -74,10 +76,14 @@ flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 
 # What every system call, fault and fork runs through is compiled for speed; the
 # rest of the exokernel for size (doc/design/size.md).
-hot := fastpath quick timer ring pending call sched kmem memobject space space_walk
-hot := $(hot:%=kernel/%.c) core/frames.c
+hot := fastpath quick ring park call sched kmem space space_walk
+hot := $(hot:%=kernel/%.c) core/captable.c
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
-$(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os
+$(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os $(if $(findstring clang,$(CC)),,\
+        -fno-tree-loop-im -fno-move-loop-invariants)
+
+# There gcc and clang inline more than it saves instructions, unless told what to.
+$(BUILD)/obj/kernel/kernel/space.c.o: flags_kernel += -fno-inline-functions
 
 # What the gate keeps itself, these need not (kernel/fastpath.c): only gcc can be told.
 # Nobody is above them in a backtrace.
@@ -173,7 +179,7 @@ link_bare = $(link) -T $(1) $(filter %.o %.a,$^) -o $@.debug && objcopy -S $@.de
 # The kernel is linked twice: first to learn where its functions are, then with
 # a table of them for backtraces.
 kernel_objects := $(call objects,kernel,$(filter kernel/%,$(product)) $(core))
-link_kernel := $(link) -T kernel/arch/x86_64/kernel.ld
+link_kernel := $(link) -O2 -T kernel/arch/x86_64/kernel.ld
 define symbols
 $(mksymtab) < $(2) > $(1).S && $(CC) $(flags_kernel) -c $(1).S -o $(1).o
 endef
@@ -264,7 +270,7 @@ host_tests := $(patsubst %.c,$(BUILD)/test/%, \
                 $(filter core/%_test.c kernel/%_test.c lib/%_test.c os/%_test.c tools/%_test.c \
                          test/sim/%_test.c,$(found)))
 tsan_tests := $(filter %_tsan_test,$(host_tests))
-fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c lib/%_fuzz.c tools/%_fuzz.c,$(found)))
+fuzzers := $(patsubst %.c,$(BUILD)/fuzz/%,$(filter core/%_fuzz.c kernel/%_fuzz.c lib/%_fuzz.c tools/%_fuzz.c,$(found)))
 trace_tested := $(BUILD)/test/tools/trace/show $(BUILD)/test/tools/trace/replay
 tested := $(core) $(lib) $(filter tools/capnpc/%.c tools/symtab/%.c test/sim/%.c,$(product)) $(filter lib/%_host.c,$(found))
 tested := $(filter-out %/main.c,$(tested)) $(filter tools/trace/%,$(trace))

@@ -69,5 +69,6 @@ interface SchedulingContext {
   # Sets those bits of a Notification, or by a Signaller, each time the budget runs
   # out; at once if it has and nothing has come back yet. A null capability: no
   # more. One at a time: the last call counts. NO_CAP: it is neither. INVALID: no
-  # bits.
+  # bits. Bound to the ring of a thread that waits for a call, which lends its server
+  # this context, it also ends that wait. (With period 0 the wait ends anyhow: BUDGET.)
 }

@@ -39,7 +39,7 @@ HOT bool in_area(const struct thread_ring *r, struct ring *page, uint64_t addres
 	uint64_t at = address - r->address, offset = at - offsetof(struct ring, area);
 	uint64_t words = offset >> 3 | offset << 61; /* what is no multiple is large */
 
-	*out = (word *)((char *)page + at);
+	*out = (word *)((uintptr_t)page + at); /* an integer: it may be anywhere */
 	return LIKELY(words <= (RING_AREA_SIZE - size) / 8);
 }
 

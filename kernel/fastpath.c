@@ -191,7 +191,7 @@ HOT void call_server(struct cpu *cpu, struct thread *t, const struct ring_sqe *s
 	uint32_t size = ONCE(sqe->params_size), whole = size + (uint32_t)sizeof(struct ring_received);
 	struct pending *receiver, *c;
 	struct thread *server;
-	struct copied copied = {NULL};
+	struct copied copied = {0};
 	struct served *served;
 	word *params = NULL, *to;
 	uint32_t cap = 0;
@@ -254,14 +254,15 @@ __attribute__((noinline)) static void call_server_with_cap(struct cpu *cpu, stru
 		call_server(cpu, t, sqe, head, (const struct facet *)o, true);
 }
 
-/* SERVE, when the caller waits for this answer and nobody else calls. Does not
- * return if it goes this way. */
+/* SERVE, when the caller waits for this answer and nobody else waits for `t`, which
+ * might lend (sched_help): it has received no other call, and no other endpoint looks
+ * to it. Does not return if it goes this way. */
 HOT void serve_caller(struct cpu *cpu, struct thread *t, const struct ring_sqe *sqe,
                       uint64_t head)
 {
 	struct thread_ring *r = &t->rings[RING_PROGRAM];
 	uint64_t token = ONCE(sqe->token);
-	struct served *served = &t->served[token % RING_SERVED];
+	struct served *served = &t->served[0];
 	struct pending *c = served->call, *receiver;
 	uint32_t size = ONCE(sqe->params_size);
 	struct endpoint *e;
@@ -270,7 +271,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, const struct ring_sqe *
 	struct object *o;
 
 	if (served->token != token || !c || c == SERVED_GONE ||
-	    t->pending || (uint16_t)(head >> 16) || ONCE(sqe->results) % 8 ||
+	    t->slots_used != 1 || t->pending || (uint16_t)(head >> 16) || ONCE(sqe->results) % 8 ||
 	    ONCE(sqe->results_size) < sizeof(struct ring_received))
 		return;
 	if (size) {
@@ -287,7 +288,8 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, const struct ring_sqe *
 	caller = c->thread;
 	if (t->lender != caller || caller->lent_for != c || !flag_take(&e->flag))
 		return;
-	if (e->calls.head || e->gone || e->receivers.head || !claim(caller, c)) {
+	if (e->calls.head || e->gone || e->receivers.head || t->serves.next != &e->served ||
+	    t->serves.prev != &e->served || !claim(caller, c)) {
 		flag_drop(&e->flag);
 		return;
 	}
@@ -298,7 +300,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, const struct ring_sqe *
 	sched_hand_back(t, caller);
 	receiver = wait_for(t, sqe, endpoint_cancel_receive);
 	receiver->receive.endpoint = e;
-	receiver->receive.slot = token % RING_SERVED;
+	receiver->receive.slot = 0;
 	e->receivers.head = e->receivers.tail = receiver;
 	flag_drop(&e->flag);
 	hand_over(cpu, t, caller, c->on->address);
@@ -362,8 +364,8 @@ HOT bool wake_waiter(struct notification *n, uint64_t bits)
 		to[0] = root_of(1);
 		to[1] = taken;
 	}
+	answered(t, p, size, 0); /* on its ring, which may be its module's */
 	end_wait(t, p->on->address);
-	answered(t, p, size, 0);
 	__atomic_store_n(&t->state, THREAD_READY, __ATOMIC_RELEASE);
 	sched_enqueue_here(t);
 	return true;
@@ -381,10 +383,10 @@ HOT void complete(struct thread_ring *r, const struct ring_sqe *sqe, uint32_t si
 
 /* CALL of signal(). False: not here. Does not return if somebody else is to run. Not
  * inlined: other calls would need more registers saved. */
-__attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t, unsigned ring,
+__attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t,
                                              const struct ring_sqe *sqe, struct notification *n)
 {
-	struct thread_ring *r = &t->rings[ring];
+	struct thread_ring *r = &t->rings[RING_PROGRAM];
 	uint64_t bits = signal_bits(r, sqe, head_of(sqe));
 	bool good = true;
 
@@ -398,9 +400,11 @@ __attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t, 
 	if (!good)
 		return false;
 	complete(r, sqe, 0);
-	if (cpu->reschedule) {
+	/* Somebody above us was woken; or an equal, who is to have a turn. */
+	if (cpu->reschedule || cpu->stop_at < cpu->armed) {
 		t->regs.rax = STATUS_OK;
 		t->regs.rdx = r->address;
+		lock_upgrade();
 		sched_leave();
 	}
 	return true;
@@ -408,11 +412,10 @@ __attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t, 
 
 /* -- cap_enter ------------------------------------------------------------------------------ */
 
-/* The one entry, which the thread will wait for. True: it is done already. Modules
- * go to servers by the long way: what they ask most is the exokernel's own. */
-HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
+/* The one entry, which the thread will wait for. True: it is done already. */
+HOT bool serve_one(struct cpu *cpu, struct thread *t)
 {
-	struct thread_ring *r = &t->rings[ring];
+	struct thread_ring *r = &t->rings[RING_PROGRAM];
 	const struct ring_sqe *sqe = entry_at(r, r->sq_head);
 	uint64_t head = head_of(sqe);
 	const struct quick_method *q;
@@ -420,9 +423,9 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	uint32_t size;
 
 	if (op_and_caps(head) != RING_CALL) {
-		if (ring == RING_PROGRAM && op_and_caps(head) == RING_SERVE)
+		if (op_and_caps(head) == RING_SERVE)
 			serve_caller(cpu, t, sqe, head);
-		else if (ring == RING_PROGRAM && op_and_caps(head) == (RING_CALL | ONE_CAP))
+		else if (op_and_caps(head) == (RING_CALL | ONE_CAP))
 			call_server_with_cap(cpu, t, sqe, head);
 		return false;
 	}
@@ -430,7 +433,7 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	if (!o)
 		return false;
 	if (o->type == &facet_type) {
-		if (ring == RING_PROGRAM && !t->pending)
+		if (!t->pending)
 			call_server(cpu, t, sqe, head, (const struct facet *)o, false);
 		return false;
 	}
@@ -439,7 +442,7 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 	q = quick_method_of(sqe, head, o);
 	if (!q)
 		return o->type == &notification_type &&
-		       signal(cpu, t, ring, sqe, (struct notification *)o);
+		       signal(cpu, t, sqe, (struct notification *)o);
 	size = call_quickly(r, sqe, o, q);
 	if (!size)
 		return false;
@@ -449,10 +452,9 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, unsigned ring)
 
 /* True: all that was queued is done, and the thread goes on. False: the rest is for
  * ring_enter; nothing is half done. */
-HOT bool enter(struct cpu *cpu, struct thread *t, unsigned ring, uint64_t least,
-               uint64_t timeout_ns)
+HOT bool enter(struct cpu *cpu, struct thread *t, uint64_t least, uint64_t timeout_ns)
 {
-	struct thread_ring *r = &t->rings[ring];
+	struct thread_ring *r = &t->rings[RING_PROGRAM];
 
 	if (t->attention || cpu->attention)
 		return false;
@@ -464,7 +466,7 @@ HOT bool enter(struct cpu *cpu, struct thread *t, unsigned ring, uint64_t least,
 		if (done != QUICK_BUT_LAST)
 			return done == QUICK_ALL;
 	}
-	return serve_one(cpu, t, ring);
+	return serve_one(cpu, t);
 }
 
 /* This CPU's, in a register: its address is long. */
@@ -482,23 +484,8 @@ struct syscall_result fast_enter(uint64_t least, uint64_t timeout_ns, struct thr
 
 	if (lock_shared_of(cpu))
 		switch_to_native(cpu, t->process->space);
-	if (!enter(cpu, t, RING_PROGRAM, least, timeout_ns))
-		trap_enter(t, RING_PROGRAM, least, timeout_ns);
+	if (!enter(cpu, t, least, timeout_ns))
+		trap_enter(t, least, timeout_ns);
 	unlock_shared_of(cpu);
 	return (struct syscall_result){STATUS_OK, t->rings[RING_PROGRAM].address};
-}
-
-void fast_enter_module(uint64_t least, uint64_t timeout_ns, struct thread *t)
-{
-	struct cpu *cpu = here();
-
-	(void)lock_shared_of(cpu); /* switch_to comes after */
-	if (!enter(cpu, t, RING_MODULE, least, timeout_ns))
-		trap_enter(t, RING_MODULE, least, timeout_ns);
-	t->regs.rax = STATUS_OK;
-	t->regs.rdx = t->rings[RING_MODULE].address;
-	switch_to(cpu, t);
-	unlock_shared_of(cpu);
-	((void (*)(struct thread *))gate_address(gate_resume))(t);
-	__builtin_unreachable();
 }

@@ -1,6 +1,7 @@
 /* fastpath.h: what threads do all the time, with this CPU's lock only (lock.h).
  *
- * This is where cap_enter comes in. A fast path serves what is simple as ring.c
+ * This is where native threads' cap_enter comes in: what modules ask for is mostly
+ * memory, which is not for here. A fast path serves what is simple as ring.c
  * and endpoint.c would, or leaves it to them untouched. It has no policy of its
  * own. */
 #pragma once
@@ -25,6 +26,3 @@ struct syscall_result {
 
 /* cap_enter by a native thread, this CPU's current one. Returns if that goes on at once. */
 struct syscall_result fast_enter(uint64_t least, uint64_t timeout_ns, struct thread *t);
-
-/* By a module. */
-_Noreturn void fast_enter_module(uint64_t least, uint64_t timeout_ns, struct thread *t);

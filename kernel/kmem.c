@@ -30,6 +30,7 @@ static struct frame *place_table(uint32_t limit)
 	panic("no memory for the table of %u frames", limit);
 }
 
+__attribute__((cold))
 void kmem_init(void)
 {
 	uint64_t limit = page_up(boot_info.bundle.v + boot_info.bundle_size) >> PAGE_SHIFT;
@@ -164,6 +165,7 @@ uint32_t page_take(struct ledger *ledger)
 	return number;
 }
 
+__attribute__((cold))
 void page_adopt(uint32_t number, struct ledger *ledger)
 {
 	for (struct ledger *l = ledger; l; l = l->parent) {
@@ -192,6 +194,7 @@ void page_drop_clean(uint32_t number)
 	ledger_return(&account_at(ledger)->ledger, PAGE_SIZE);
 }
 
+__attribute__((cold))
 void *page_alloc(struct ledger *ledger)
 {
 	uint32_t number = page_take(ledger);

@@ -73,6 +73,7 @@ static void free_bare(struct memobject *m)
 	block_free(m, sizeof(*m), m->ledger);
 }
 
+__attribute__((cold))
 struct memobject *memobject_create(struct ledger *ledger, uint64_t pages)
 {
 	struct memobject *m;
@@ -85,6 +86,7 @@ struct memobject *memobject_create(struct ledger *ledger, uint64_t pages)
 	return m;
 }
 
+__attribute__((cold))
 struct memobject *memobject_adopt(struct ledger *ledger, struct paddr start, uint64_t pages)
 {
 	struct memobject *m = create_bare(ledger, pages);
@@ -232,6 +234,7 @@ static enum status child_page(struct memobject *parent, uint32_t page,
 	return STATUS_OK;
 }
 
+__attribute__((cold))
 enum status memobject_child(struct memobject *parent, struct ledger *ledger, uint64_t page,
                             uint64_t pages, struct memobject **child)
 {
@@ -252,6 +255,7 @@ enum status memobject_child(struct memobject *parent, struct ledger *ledger, uin
 	return STATUS_OK;
 }
 
+__attribute__((cold))
 enum status memobject_slice(struct memobject *m, struct ledger *ledger, uint64_t page,
                             uint64_t pages, const struct object_type *type,
                             struct memobject **out)

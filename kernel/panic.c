@@ -136,8 +136,7 @@ _Noreturn void panic(const char *format, ...)
 	panic_with(0, (uint64_t)__builtin_frame_address(0), format, args);
 }
 
-_Noreturn void panic_false(const char *file, int line, const char *what)
+_Noreturn void panic_false(const char *what)
 {
-	panic_at(0, (uint64_t)__builtin_frame_address(0), "%s:%d: %s is false", file, line,
-	         what);
+	panic_at(0, (uint64_t)__builtin_frame_address(0), "%s is false", what);
 }

@@ -19,12 +19,13 @@ _Noreturn void panic_at(uint64_t rip, uint64_t rbp, const char *format, ...)
 /* The VECTOR_HALT handler's body: this CPU stops for good. */
 _Noreturn void panic_halt(void);
 
-/* For KASSERT: short to call. */
-_Noreturn void panic_false(const char *file, int line, const char *what)
-	__attribute__((cold));
+/* For KASSERT: one constant, so that a call is short. */
+_Noreturn void panic_false(const char *what) __attribute__((cold));
 
+#define PANIC_STRING(x) #x
+#define PANIC_AT(line) __FILE_NAME__ ":" PANIC_STRING(line) ": "
 #define KASSERT(x) \
 	do { \
 		if (__builtin_expect(!(x), 0)) \
-			panic_false(__FILE__, __LINE__, #x); \
+			panic_false(PANIC_AT(__LINE__) #x); \
 	} while (0)

@@ -54,7 +54,8 @@ HOT bool is_same(const struct ring_sqe *sqe, const struct batch *b)
 	       LIKELY(sizes_of(sqe) == b->sizes);
 }
 
-/* Of one that is found. If it is left to others, what is in its results is nothing. */
+/* Of one that is found. If it is left to others, nothing was written: its params may be
+ * where its results are. */
 HOT bool serve(struct thread_ring *r, struct ring *page, const struct ring_sqe *sqe,
                const struct batch *b)
 {
@@ -65,8 +66,10 @@ HOT bool serve(struct thread_ring *r, struct ring *page, const struct ring_sqe *
 		return false;
 	if (!LIKELY(b->params == 0) && !quick_params(r, sqe, b->params, params))
 		return false;
+	if (!LIKELY(b->serve(b->object, params, results + 1) == STATUS_OK))
+		return false;
 	results[0] = b->root;
-	return LIKELY(b->serve(b->object, params, results + 1) == STATUS_OK);
+	return true;
 }
 
 /* RELEASE of what others hold too. */
@@ -88,13 +91,13 @@ static bool release(struct thread_ring *r, const struct ring_sqe *sqe)
 }
 
 /* CALLs up to `tail`. Gives how far it came. */
-static uint32_t serve_calls(struct thread_ring *r, uint32_t sq, uint32_t tail)
+static uint32_t serve_calls(struct thread_ring *r, uint32_t sq, uint32_t tail, uint32_t ahead)
 {
 	struct ring *page = r->page;
 	struct batch b;
 
 	b.tail = tail;
-	b.ahead = r->cq_tail - r->sq_head;
+	b.ahead = ahead;
 	if (!find(r, entry_at(r, sq), &b))
 		return sq;
 	do {
@@ -110,30 +113,24 @@ static uint32_t serve_calls(struct thread_ring *r, uint32_t sq, uint32_t tail)
 	return sq;
 }
 
-static void serve_some(struct thread_ring *r, uint32_t tail)
-{
-	uint32_t sq = r->sq_head, ahead = r->cq_tail - sq;
-
-	for (; sq != tail && release(r, entry_at(r, sq)); sq++)
-		write_completion(r->page, r, sq + ahead, sq, ONCE(entry_at(r, sq)->user_data),
-		                 done_with(0), 0);
-	if (sq != tail && op_and_caps(head_of(entry_at(r, sq))) == RING_CALL)
-		sq = serve_calls(r, sq, tail);
-	show_consumed(r, sq);
-	show_completions(r, sq + ahead);
-}
-
 enum quick quick_enter(struct thread_ring *r, uint64_t least, uint64_t timeout_ns)
 {
-	uint32_t count = ringindex_queued(r->page, r->sq_head), tail = r->sq_head + count;
-	uint32_t used = ringindex_unconsumed(r->page, r->cq_tail);
+	struct ring *page = r->page;
+	uint32_t sq = r->sq_head, ahead = r->cq_tail - sq, count = ringindex_queued(page, sq);
+	uint32_t tail = sq + count, used = ringindex_unconsumed(page, sq + ahead);
 
 	if (count - 1 >= RING_SQ_ENTRIES || !ringindex_has_places(used, r->pending, count) ||
 	    least > used + count)
 		return QUICK_NOT;
-	serve_some(r, tail);
-	if (r->sq_head == tail)
+	for (; sq != tail && release(r, entry_at(r, sq)); sq++)
+		write_completion(page, r, sq + ahead, sq, ONCE(entry_at(r, sq)->user_data),
+		                 done_with(0), 0);
+	if (sq != tail)
+		sq = serve_calls(r, sq, tail, ahead);
+	show_consumed(r, sq);
+	show_completions(r, sq + ahead);
+	if (sq == tail)
 		return QUICK_ALL;
-	return r->sq_head + 1 == tail && least == used + count && timeout_ns == RING_FOREVER ?
+	return sq + 1 == tail && least == used + count && timeout_ns == RING_FOREVER ?
 	               QUICK_BUT_LAST : QUICK_NOT;
 }

@@ -318,10 +318,12 @@ static bool serve_in_place(struct thread *t, unsigned ring, uint32_t sq, struct 
 	uint32_t now = r->sq_head;
 
 	r->sq_head = sq + 1;
+	r->pending++;
 	trace_entry(t, ring, sq, sqe);
 	cqe->status = (uint16_t)serve(t, ring, sqe, cqe);
 	if (t->state == THREAD_ENDED || r->page != page)
 		return false;
+	r->pending--;
 	r->sq_head = now;
 	return true;
 }
@@ -397,6 +399,7 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 		r->sq_head++;
 		ringindex_consumed(page, r->sq_head);
 		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
+		r->pending++; /* keeps its place from what is posted meanwhile */
 		trace_entry(t, ring, sq, &sqe);
 		status = sqe.op == RING_CALL && sqe.chained ?
 			serve_chained(t, ring, &sqe, &cqe) : serve(t, ring, &sqe, &cqe);
@@ -404,6 +407,7 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 			trace_unanswered(t);
 			return false;
 		}
+		r->pending--;
 		if (status == CALL_PENDING) {
 			trace_unanswered(t);
 			continue;
@@ -459,7 +463,7 @@ static bool need_ring(struct thread *t, unsigned ring)
 void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns)
 {
 	struct thread_ring *r = &t->rings[ring];
-	uint32_t queued;
+	uint32_t queued, done;
 
 	if (!r->page && !need_ring(t, ring))
 		return;
@@ -475,12 +479,13 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 	}
 	if (!consume(t, ring, r->sq_head + queued))
 		return;
-	if (unconsumed(r) >= least)
+	done = unconsumed(r); /* once: others may write to the page */
+	if (done >= least)
 		return;
 	if (timeout_ns == 0)
 		t->regs.rax = STATUS_TIMEOUT;
 	else if (t->interrupted && ring == RING_MODULE)
 		t->regs.rax = STATUS_INTERRUPTED;
 	else
-		wait(t, ring, (uint32_t)least - unconsumed(r), timeout_ns);
+		wait(t, ring, (uint32_t)least - done, timeout_ns);
 }

@@ -146,6 +146,7 @@ void sched_dequeue(struct thread *t)
 		runqueue_remove(&cpus[t->cpu]->queue, &t->node);
 }
 
+__attribute__((cold))
 void sched_kick(struct thread *t)
 {
 	if (t->cpu != this_cpu->index)
@@ -179,6 +180,7 @@ static void start_clock(struct thread *t, uint64_t now)
 		cpu->stop_at = cpu->slice_end;
 }
 
+__attribute__((cold))
 void sched_tick(void)
 {
 	struct cpu *cpu = this_cpu->self;
@@ -209,7 +211,7 @@ static void requeue(struct thread *t, bool goes_on)
 }
 
 /* Until now having been started has kept it. */
-__attribute__((noinline)) static void end_current(struct thread *t)
+__attribute__((noinline, cold)) static void end_current(struct thread *t)
 {
 	object_hold(&t->object);
 	thread_end(t);
@@ -257,6 +259,7 @@ static bool current_goes_on(void)
 
 /* Whose first thread is to run here: of another CPU, if that is busy and the
  * thread more urgent than all here. Of equals it comes from the longest queue. */
+__attribute__((cold))
 static struct cpu *most_urgent_of_many(void)
 {
 	struct cpu *best = this_cpu->self;
@@ -278,7 +281,7 @@ static struct cpu *most_urgent(void)
 }
 
 /* The current thread has come to another context. */
-__attribute__((noinline)) static void change_context(void)
+__attribute__((noinline, cold)) static void change_context(void)
 {
 	struct thread *t = this_cpu->current;
 	uint64_t now = clock_now();
@@ -331,6 +334,7 @@ static void arm_timer(void)
 		set_timer(at);
 }
 
+__attribute__((cold))
 static void idle(void)
 {
 	this_cpu->loaded = NULL;
@@ -380,9 +384,7 @@ void sched_leave(void)
 			if (current_goes_on())
 				resume(this_cpu->current);
 		}
-		if (!this_cpu->exclusive)
-			lock_upgrade(); /* and look again */
-		else if (current_may_go_on())
+		if (current_may_go_on())
 			change_context();
 		else
 			run_another();

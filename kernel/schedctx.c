@@ -335,6 +335,7 @@ static void out_of_time(struct thread *t, bool for_good)
 void sched_recall(struct thread *t)
 {
 	struct thread *had[SCHED_LENDERS];
+	enum thread_state state = t->state;
 	unsigned n = 0;
 
 	for (struct thread *b = t->borrower; b; b = b->borrower)
@@ -342,8 +343,11 @@ void sched_recall(struct thread *t)
 	if (n == 0)
 		return;
 	take_back(t);
+	if (state == THREAD_WAITING)
+		t->state = THREAD_SUSPENDED; /* or it would lend again */
 	for (unsigned i = 0; i < n; i++)
 		sched_help(had[i]);
+	t->state = state;
 }
 
 void sched_give_back(struct pending *call)
@@ -411,11 +415,11 @@ void sched_bind(struct sched_context *c, struct thread *t)
 	let_go(t);
 	t->own_context = c;
 	c->home = t;
-	if (t->context)
-		return; /* what was lent to it; its own comes after */
-	t->context = c;
-	c->user = t;
-	look_again(t, clock_now());
+	if (!t->context) { /* else what was lent to it; its own comes after */
+		t->context = c;
+		c->user = t;
+		look_again(t, clock_now());
+	}
 	sched_help(t);
 }
 

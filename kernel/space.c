@@ -21,17 +21,23 @@ bool space_range_ok(const struct space *s, uint64_t address, uint64_t pages)
 	       pages > 0 && pages <= (high - address) >> PAGE_SHIFT;
 }
 
-/* No page of a region is both writable and executable. */
-static bool access_ok(const struct space *s, uint32_t access)
-{
-	uint32_t both = ACCESS_WRITE | ACCESS_EXECUTE;
+/* Sets of accesses, a bit for each. What may be written or executed may be read; no
+ * page of a region is both writable and executable, and each may be read. */
+enum {
+	PRIVATE_TOO = 1 + (1 << ACCESS_PRIVATE),
+	REGION_ACCESS = PRIVATE_TOO * (1 << ACCESS_READ | 1 << (ACCESS_READ | ACCESS_WRITE) |
+	                               1 << (ACCESS_READ | ACCESS_EXECUTE)),
+	PROGRAM_ACCESS = REGION_ACCESS |
+	                 PRIVATE_TOO * (1 | 1 << (ACCESS_READ | ACCESS_WRITE | ACCESS_EXECUTE)),
+};
 
-	if (space_is_region(s))
-		return access < 16 && (access & ACCESS_READ) && (access & both) != both;
-	return access < 16 && ((access & ACCESS_READ) || !(access & both));
+static inline bool access_ok(const struct space *s, uint32_t access)
+{
+	return access < 16 &&
+	       (space_is_region(s) ? REGION_ACCESS : PROGRAM_ACCESS) >> access & 1;
 }
 
-static uint64_t leaf_flags(const struct space *s, uint32_t access)
+static inline uint64_t leaf_flags(const struct space *s, uint32_t access)
 {
 	return PTE_PRESENT |
 	       (space_is_region(s) || !(access & ACCESS_READ) ? 0 : PTE_USER) |
@@ -40,7 +46,7 @@ static uint64_t leaf_flags(const struct space *s, uint32_t access)
 }
 
 /* Changes flags only. */
-static void entry_flags(uint64_t *entry, uint64_t value)
+static inline void entry_flags(uint64_t *entry, uint64_t value)
 {
 	struct frame *frame = frames_at(&kmem_frames, frame_of(*entry));
 
@@ -50,7 +56,8 @@ static void entry_flags(uint64_t *entry, uint64_t value)
 }
 
 /* Empties an entry, and waits until no CPU can reach the page any more: its
- * frame may be taken again within the same call. */
+ * frame may be taken again within the same call. Seldom: most entries are empty. */
+__attribute__((cold))
 static void replace(struct space *s, uint64_t address, uint64_t *entry)
 {
 	entry_clear(s, entry);
@@ -58,6 +65,7 @@ static void replace(struct space *s, uint64_t address, uint64_t *entry)
 	tlb_sync(s);
 }
 
+__attribute__((cold))
 enum status space_map_frame(struct space *s, uint64_t address, uint32_t number,
                             uint64_t flags)
 {
@@ -73,6 +81,7 @@ enum status space_map_frame(struct space *s, uint64_t address, uint32_t number,
 	return STATUS_OK;
 }
 
+__attribute__((cold))
 void space_unmap_frame(struct space *s, uint64_t address, uint32_t number)
 {
 	uint64_t *entry = entry_at(s, address, false);
@@ -221,6 +230,7 @@ static uint64_t protected_entry(const struct space *s, uint64_t old, uint32_t ac
 	return value & (PTE_COPY | PTE_SEALED) ? value & ~PTE_WRITE : value;
 }
 
+__attribute__((cold))
 enum status space_protect(struct space *s, uint64_t address, uint64_t pages,
                           uint32_t access, uint64_t *next)
 {
@@ -415,6 +425,7 @@ const uint32_t *space_word(const struct space *s, uint64_t address, bool *shared
 	       address % PAGE_SIZE / sizeof(uint32_t);
 }
 
+__attribute__((cold))
 struct space *space_create_region(struct ledger *ledger)
 {
 	struct space *s = block_alloc(ledger, sizeof(*s));
@@ -447,6 +458,7 @@ static void fill_top(struct space *s, unsigned cpu)
 	top[SLOT_WINDOW] = window_entry(cpu, false);
 }
 
+__attribute__((cold))
 struct space *space_create(struct ledger *ledger, struct space *module)
 {
 	struct space *s = block_alloc(ledger, sizeof(*s));
@@ -506,6 +518,7 @@ static void free_tops(struct space *s)
 		page_drop_clean(virt_to_frame(s->top[cpu]));
 }
 
+__attribute__((cold))
 void space_destroy(struct object *o)
 {
 	struct space *s = (struct space *)o;

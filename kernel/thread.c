@@ -238,7 +238,6 @@ void thread_wake(struct thread *t, enum status status)
 {
 	KASSERT(t->state == THREAD_WAITING);
 	timeout_cancel(&t->wait_timeout);
-	t->state = THREAD_SUSPENDED; /* it lends no more */
 	sched_recall(t);
 	t->regs.rax = status;
 	t->regs.rdx = t->rings[t->wait_ring].address;
@@ -390,6 +389,8 @@ static enum status thread_call(struct object *o, struct call *call)
 
 	switch (call->method) {
 	case THREAD_START:
+		if (t->state == THREAD_NEW && !t->context)
+			return call_refuse(call, STATUS_BUDGET, "it has no time: bind a context first");
 		return thread_start(t);
 	case THREAD_INTERRUPT:
 		return interrupt(t);

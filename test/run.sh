@@ -143,7 +143,7 @@ plan_fuzz() {
 	while read -r source; do
 		name=${source%.c}
 		plan fuzz_job "$build/fuzz/$name" "$name"
-	done < <(find core lib tools -name '*_fuzz.c' 2> /dev/null | LC_ALL=C sort)
+	done < <(find core kernel lib tools -name '*_fuzz.c' 2> /dev/null | LC_ALL=C sort)
 }
 
 # The guards are in the model's opening comment, one a line.

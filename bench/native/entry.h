@@ -110,12 +110,14 @@ ALWAYS_INLINE bool call_batch(struct ring *ring, uint32_t timer)
 {
 	uint32_t sq = ring->sq_tail, cq = ring->cq_head;
 
+#pragma GCC unroll 4
 	for (unsigned i = 0; i < RING_SQ_ENTRIES; i++)
 		ask_now(ring_entry(ring, sq + i), ring, timer, i * 32);
 	ring_push_all(ring, RING_SQ_ENTRIES);
 	enter(ring, RING_SQ_ENTRIES);
 	if (ring_ready(ring) != RING_SQ_ENTRIES)
 		return false;
+#pragma GCC unroll 4
 	for (unsigned i = 0; i < RING_SQ_ENTRIES; i++)
 		if (!good_now(ring_completion(ring, cq + i)))
 			return false;

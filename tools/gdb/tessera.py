@@ -175,7 +175,7 @@ def print_thread(at):
                 kind, int(ring["address"]), int(ring["sq_head"]), int(page["sq_tail"]),
                 int(page["cq_head"]), int(ring["cq_tail"])))
     if enum_name(thread["state"], "THREAD_") == "waiting":
-        print("  waits for %d completions" % int(thread["wait_count"]))
+        print("  waits for %d more completions" % int(thread["wait_more"]))
 
 
 def capset_names(domain):

@@ -85,11 +85,6 @@ gate_syscall_module:
 	movq $SEL_MODULE_CODE, REGS_CS(%r10)
 	movq $SEL_MODULE_DATA, REGS_SS(%r10)
 	save_at_syscall
-	testq %rax, %rax /* SYS_CAP_ENTER */
-	jnz 2f
-	movabsq $fast_enter_module, %rax
-	call *%rax
-	ud2
 2:	movq %rax, %rcx
 	movabsq $trap_syscall, %rax
 	call *%rax
@@ -100,7 +95,7 @@ gate_syscall_module:
 gate_syscall_native:
 	movq WIN(CPU_AREA + CPU_CURRENT), %r10
 	save_at_syscall
-	testq %rax, %rax
+	testq %rax, %rax /* SYS_CAP_ENTER */
 	jnz 2b
 	movabsq $fast_enter, %rax
 	call *%rax

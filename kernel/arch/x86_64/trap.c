@@ -1,4 +1,4 @@
-/* trap.c: what gate.S calls, but for cap_enter, which comes in by fastpath.c.
+/* trap.c: what gate.S calls, but for native threads' cap_enter, which comes in by fastpath.c.
  *
  * Each is exclusive (lock.h), does what is asked, and leaves by sched_leave(); only
  * an interrupt in the idle loop returns. */
@@ -56,11 +56,11 @@ void trap_syscall(uint64_t first, uint64_t second, struct thread *t, uint64_t nu
 	sched_leave();
 }
 
-void trap_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns)
+void trap_enter(struct thread *t, uint64_t least, uint64_t timeout_ns)
 {
 	lock_upgrade();
 	if (!t->dying)
-		ring_enter(t, ring, least, timeout_ns);
+		ring_enter(t, RING_PROGRAM, least, timeout_ns);
 	sched_leave();
 }
 

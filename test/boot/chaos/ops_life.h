@@ -66,6 +66,17 @@ static bool op_own_tls(struct actor *a, struct request *q)
 	return true;
 }
 
+/* From then on entries may be consumed at any moment. */
+static bool op_poll_ring(struct actor *a, struct request *q)
+{
+	if (!call_on(a, q, K_OWNTHREAD, THREAD_CONTROL_POLL))
+		return false;
+	thread_control_poll_params_set_every_ns(thread_control_poll_params_build(&q->b),
+	                                        one_in(a, 4) ? below(a, 20000) :
+	                                                       20000 + below(a, 1000000));
+	return true;
+}
+
 static bool op_idle_thread(struct actor *a, struct request *q)
 {
 	if (!call_on(a, q, K_PROCESS, PROCESS_THREAD))
@@ -174,7 +185,8 @@ static bool op_libos_grant(struct actor *a, struct request *q)
 	return true;
 }
 
-/* Its thread is let go, so that nobody can start it. */
+/* Let go, with its thread: the nursery does not know it, and a thread of it that lost
+ * its context before it ran would be there for ever. */
 static bool op_libos_spawn(struct actor *a, struct request *q)
 {
 	if (!call_on(a, q, K_LIBOS, LIBOS_SPAWN))
@@ -187,6 +199,7 @@ static bool op_libos_spawn(struct actor *a, struct request *q)
 	return true;
 }
 
+/* Never started, for the same reason. */
 static bool op_libos_thread(struct actor *a, struct request *q)
 {
 	if (!call_on(a, q, K_LIBOS, LIBOS_THREAD) || !has(a, K_PROCESS))

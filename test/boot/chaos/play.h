@@ -98,6 +98,7 @@ static const struct {
 	PLAIN(12, K_THREAD, THREAD_RESUME, 0),
 	PLAIN(2, K_THREAD, THREAD_INFO, 0),
 	OP(1, K_OWNTHREAD, op_own_tls, NULL, 0),
+	OP(1, K_OWNTHREAD, op_poll_ring, NULL, 0),
 	PLAIN(1, K_OWNTHREAD, THREAD_CONTROL_INFO, 0),
 	OP(3, K_OWNTHREAD, op_own_thread, NULL, K_THREAD),
 	OP(3, K_PROCESS, op_idle_thread, NULL, K_THREAD),
@@ -117,8 +118,8 @@ static const struct {
 	PLAIN(1, K_TABLE, LIBOS_TABLE_LIST, 0),
 	OP(3, K_LIBOS, op_libos_grant, NULL, 0),
 	PLAIN(1, K_LIBOS, LIBOS_SPACE, K_SPACE),
-	OP(2, K_LIBOS, op_libos_spawn, NULL, K_PROCESS, K_SPACE, K_NONE),
-	OP(1, K_LIBOS, op_libos_thread, NULL, K_THREAD),
+	OP(2, K_LIBOS, op_libos_spawn, NULL, K_NONE, K_SPACE, K_NONE),
+	OP(1, K_LIBOS, op_libos_thread, NULL, K_NONE),
 	/* processor time */
 	OP(3, K_CONTROL, op_create_context, NULL, K_CONTEXT),
 	OP(1, K_CONTROL, op_child_control, NULL, K_CONTROL),
@@ -443,13 +444,16 @@ static void answered(struct actor *a, const struct ring_cqe *cqe)
 	brood_answered(a, slot, (enum status)cqe->status);
 }
 
+/* Copied before its place is given back: others post to the ring, and the exokernel
+ * may look at it meanwhile. */
 static void take_answers(struct actor *a)
 {
 	const struct ring_cqe *done;
 
-	while ((done = ring_done(a->ring)) != NULL) {
+	while ((done = ring_first(a->ring)) != NULL) {
 		struct ring_cqe cqe = *done;
 
+		ring_consume(a->ring);
 		answered(a, &cqe);
 	}
 }

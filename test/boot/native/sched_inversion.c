@@ -2,12 +2,13 @@
  * a server works for a low caller, those in the middle take all processors, and a high
  * one calls: its call waits, and the server works on the high one's time and at its
  * priority, for as long as that waits and no longer. Nothing here moves without. */
-#define SCHED_WORKERS 10
+#define SCHED_WORKERS 50
 #include "test/boot/native/sched_cast.h"
 
 enum {
 	FIRST, SECOND, A, B, C, D,
 	HOG, HOGS = 4, /* as many as there are processors, or more */
+	LINE = HOG + HOGS, LONGEST = WORKERS - LINE, FOLLOWED = 32,
 	LOW = 10, LOWER = 20, MIDDLE = 30, HIGHER = 35, HIGH = 40,
 };
 
@@ -61,6 +62,13 @@ static void end_all(bool chain)
 	}
 }
 
+static bool pays(unsigned client)
+{
+	for (unsigned i = 0; i < 1000 && query(workers[client].context).consumed < MS; i++)
+		nap(MS);
+	return query(workers[client].context).consumed >= MS;
+}
+
 /* Whom the high one waits for goes on at once; and it gets its answer. */
 static void the_high_is_served(bool chain, bool passive)
 {
@@ -70,7 +78,7 @@ static void the_high_is_served(bool chain, bool passive)
 		OK(unbind(workers[last].context));
 	start_client_at(B, facet, 0, 0, HIGH);
 	CHECK(&check, until_moves(&workers[last]));
-	CHECK(&check, query(workers[B].context).consumed > MS);
+	CHECK(&check, pays(B));
 	actors[last].hold = 0;
 	CHECK(&check, until(&actors[B].answers, 1));
 	CHECK(&check, actors[B].status == STATUS_OK);
@@ -123,6 +131,49 @@ static void a_queue_in_the_chain(void)
 	for (unsigned i = B; i <= D; i++)
 		end_worker(&workers[i]);
 	end_all(true);
+}
+
+/* A line of servers, each waiting for the next. So many are followed, and no more; what
+ * is farther gets its turn when there is time. */
+static void a_line(unsigned length)
+{
+	unsigned last = LINE + length - 1;
+	uint32_t facets[LONGEST];
+
+	for (unsigned i = length; i-- > 0;) {
+		uint32_t next = i + 1 < length ? facets[i + 1] : 0;
+
+		start_active_server(LINE + i, new_endpoint(), next, LOW);
+		actors[LINE + i].hold = next == 0;
+		facets[i] = facet_of(actors[LINE + i].endpoint);
+	}
+	start_client_at(A, facets[0], 0, 0, LOW);
+	CHECK(&check, until_moves(&workers[last]));
+	start_hogs();
+	CHECK(&check, stands(&workers[last]));
+	start_client_at(B, facets[0], 0, 0, HIGH);
+	until_state(&workers[B], THREAD_STATE_WAITING);
+	if (length <= FOLLOWED)
+		CHECK(&check, until_moves(&workers[last]));
+	else
+		CHECK(&check, stands(&workers[last]));
+	end_hogs();
+	actors[last].hold = 0;
+	CHECK(&check, until(&actors[B].answers, 1));
+	CHECK(&check, actors[B].status == STATUS_OK);
+	end_worker(&workers[A]);
+	end_worker(&workers[B]);
+	for (unsigned i = 0; i < length; i++) {
+		end_server(LINE + i);
+		release(facets[i]);
+	}
+}
+
+static void long_lines(void)
+{
+	a_line(FOLLOWED);
+	a_line(FOLLOWED + 1);
+	a_line(LONGEST);
 }
 
 /* Two servers wait for each other. Nobody gets an answer, and nothing else stops. */
@@ -205,18 +256,17 @@ static void the_highest_of_many(void)
 {
 	unsigned last = low_and_middle(false);
 
-	start_client_at(C, facet, 0, 0, HIGHER);
+	start_client_at(D, facet, 0, 0, MIDDLE + 1);
 	CHECK(&check, until_moves(&workers[last]));
+	start_client_at(C, facet, 0, 0, HIGHER);
+	until_state(&workers[C], THREAD_STATE_WAITING);
 	start_client_at(B, facet, 0, 0, HIGH);
 	until_state(&workers[B], THREAD_STATE_WAITING);
 	CHECK(&check, until_moves(&workers[last]));
-	start_client_at(D, facet, 0, 0, LOWER);
-	nap(MS);
-	end_worker(&workers[B]);
-	CHECK(&check, until_moves(&workers[last]));
+	OK(configure(workers[D].context, SCHEDULING_INFINITE, 0, LOWER));
 	OK(configure(workers[A].context, SCHEDULING_INFINITE, 0, HIGHER + 1));
-	CHECK(&check, until_moves(&workers[last]));
-	end_worker(&workers[C]); /* now it is A whom it works for */
+	end_worker(&workers[C]);
+	end_worker(&workers[B]); /* now it is A, whom it works for */
 	CHECK(&check, until_moves(&workers[last]));
 	actors[last].hold = 0;
 	CHECK(&check, until(&actors[A].answers, 1));
@@ -304,6 +354,7 @@ static void an_endpoint_of_several(bool passive)
 	start_hogs();
 	if (passive) { /* nobody else has time for it */
 		end_hogs();
+		until_state(&workers[B], THREAD_STATE_WAITING);
 		OK(unbind(workers[FIRST].context));
 		end_worker(&workers[A]);
 	}
@@ -368,7 +419,7 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		one_server, a_chain_of_servers, a_queue_in_the_chain, a_circle,
 		no_longer_than_it_waits, the_highest_of_many, ends, another_receives,
-		several_endpoints, two_at_once,
+		several_endpoints, two_at_once, long_lines,
 	};
 
 	start_sched(given, "sched_inversion");

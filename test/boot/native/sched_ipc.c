@@ -205,6 +205,55 @@ static void a_server_dies(void)
 	release(inner);
 }
 
+/* What is lent is unbound, and what is bound comes to who has lent, in the midst of
+ * it all. */
+static void contexts_change_hands(void)
+{
+	uint32_t facet, inner, other;
+	uint64_t before;
+
+	start_server(SECOND, 0);
+	inner = made(actors[SECOND].endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	start_server(FIRST, inner);
+	actors[FIRST].hold = 0;
+	facet = made(actors[FIRST].endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	start_client(A, facet, 0, 0);
+	CHECK(&check, until_moves(&workers[SECOND]));
+	for (unsigned i = 0; i < 3; i++) {
+		OK(unbind(workers[A].context));
+		CHECK(&check, stands(&workers[SECOND]));
+		if (i == 1) { /* it is nobody's now */
+			release(workers[A].context);
+			OK(create_context(control, SCHEDULING_INFINITE, 0, PRIORITY,
+			                  &workers[A].context));
+		}
+		OK(bind(workers[A].context, workers[A].thread));
+		CHECK(&check, until_moves(&workers[SECOND]));
+	}
+	OK(bind(workers[FIRST].context, workers[FIRST].thread));
+	before = query(workers[FIRST].context).consumed;
+	CHECK(&check, until_moves(&workers[SECOND])); /* on A's, still */
+	CHECK(&check, query(workers[FIRST].context).consumed == before);
+	OK(unbind(workers[A].context)); /* on FIRST's */
+	CHECK(&check, until_moves(&workers[SECOND]));
+	OK(unbind(workers[FIRST].context));
+	CHECK(&check, stands(&workers[SECOND]));
+	OK(create_context(control, SCHEDULING_INFINITE, 0, PRIORITY, &other));
+	OK(bind(other, workers[FIRST].thread));
+	CHECK(&check, until_moves(&workers[SECOND]));
+	OK(unbind(other));
+	release(other);
+	OK(bind(workers[A].context, workers[A].thread));
+	actors[SECOND].hold = 0;
+	CHECK(&check, until(&actors[A].answers, 1));
+	CHECK(&check, actors[A].status == STATUS_OK);
+	end_worker(&workers[A]);
+	end_server(FIRST);
+	end_server(SECOND);
+	release(facet);
+	release(inner);
+}
+
 /* -- a server that never answers ---------------------------------------------------------- */
 
 static struct {
@@ -295,7 +344,6 @@ static void told_of_the_end(bool goes_on)
 	start_server(FIRST, 0);
 	facet = made(actors[FIRST].endpoint, ENDPOINT_ID, ENDPOINT_FACET);
 	w = start_careful(facet, SHORT, 0);
-	until_state(w, THREAD_STATE_WAITING);
 	for (unsigned i = 0; i < 5000 && !query(w->context).exhausted; i++)
 		nap(MS);
 	CHECK(&check, query(w->context).exhausted == 1);
@@ -390,8 +438,8 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		the_caller_pays, the_impatient_take_their_time_back, of_the_dead,
 		of_the_exhausted, down_the_chain, its_own_is_there_after_the_callers,
-		nothing_is_not_lent, a_server_dies, a_budget_ends_for_good,
-		a_budget_ends_again_and_again, down_the_chain_too,
+		nothing_is_not_lent, a_server_dies, contexts_change_hands,
+		a_budget_ends_for_good, a_budget_ends_again_and_again, down_the_chain_too,
 	};
 
 	start_sched(given, "sched_ipc");

@@ -1,0 +1,904 @@
+/* ring_fuzz.c: two threads with two rings each, as hostile as the input says, and an
+ * exokernel behind the rings that answers as the input says: at once, later, while it is
+ * being asked, or never, for the thread has ended. Every time that it is asked it
+ * may first write to the shared pages, post, complete, wake and end others.
+ * ring.c, pending.c, quick.c, reach.c and captable.c as shipped.
+ *
+ * Beside them stands a model that watches the indices alone: each entry that was consumed
+ * is owed one completion with its user_data, gets it, and no other; there is always a
+ * place for it, if the thread moves its indices as it should; records are there for
+ * what is owed, and for nothing else. */
+#define CAPTABLE_PAGE_BITS       3
+#define CAPTABLE_INDEX_BITS      4
+#define CAPTABLE_GENERATION_BITS 4
+
+#include "kernel/arch/x86_64/cpu.h"
+
+static struct cpu cpu;
+#undef this_cpu
+#define this_cpu (&cpu)
+
+#include "core/captable.c"
+#include "kernel/pending.c"
+#include "kernel/quick.c"
+#include "kernel/reach.c"
+#define serve ring_serve
+#include "kernel/ring.c"
+#undef serve
+
+#include <sanitizer/asan_interface.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { THREADS = 2, INPUT_MOST = 192, BLOCKS = 6, QUICK_ID = 77 };
+#define RING_ADDRESS   0x700000000000u
+#define MEMORY_ADDRESS 0x600000000000u
+
+/* A ring as the model sees it. */
+struct view {
+	struct thread *thread;
+	unsigned kind;
+	uint32_t sq_seen, cq_seen;
+	unsigned owed_count;
+	uint64_t owed[2 * RING_CQ_ENTRIES];
+	bool fits; /* the thread's cq_head leaves a place for all that is owed */
+};
+
+static struct thread *threads[THREADS];
+static struct view views[THREADS][RING_KINDS];
+static struct domain domains[THREADS];
+static struct process process;
+static struct space space;
+static uint8_t *memory; /* a page at MEMORY_ADDRESS */
+/* Each page stands between two that nobody may touch, and so do those that are free. */
+static uint8_t pages[THREADS * RING_KINDS + 1][2 * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static struct pending_queue held; /* what is to be answered later */
+static unsigned blocks;           /* allocated */
+static unsigned depth;            /* of being asked */
+static bool in_ready;             /* an entry is served in its old place */
+
+static const uint8_t *input;
+static size_t left;
+
+static uint8_t next(void)
+{
+	return left ? left--, *input++ : 0;
+}
+
+static void expect(bool good, const char *what)
+{
+	if (!good) {
+		fprintf(stderr, "ring_fuzz: %s\n", what);
+		abort();
+	}
+}
+
+/* -- the model ------------------------------------------------------------------- */
+
+static void settle_owed(struct view *v, const struct ring_cqe *cqe)
+{
+	unsigned i = 0;
+
+	if (cqe->flags & RING_POSTED)
+		return;
+	while (i < v->owed_count && v->owed[i] != cqe->user_data)
+		i++;
+	expect(i < v->owed_count, "a completion that nothing was owed");
+	v->owed[i] = v->owed[--v->owed_count];
+}
+
+static void owe(struct view *v, uint64_t user_data)
+{
+	expect(v->owed_count < ARRAY_SIZE(v->owed), "more is owed than there are places");
+	v->owed[v->owed_count++] = user_data;
+}
+
+/* Looks what has been consumed and completed. Before anything is written to the page
+ * by its thread, so that what was there then still is. */
+static void look(struct view *v)
+{
+	const struct thread_ring *r = &v->thread->rings[v->kind];
+	const struct ring *page = r->page;
+
+	if (!page)
+		return;
+	if (!in_ready) {
+		uint32_t consumed = r->sq_head - v->sq_seen;
+
+		expect(consumed <= RING_SQ_ENTRIES, "sq_head jumps");
+		expect(!consumed || page->sq_head == r->sq_head, "sq_head is not shown");
+		for (; v->sq_seen != r->sq_head; v->sq_seen++)
+			owe(v, page->sq[v->sq_seen % RING_SQ_ENTRIES].user_data);
+	}
+	expect(r->cq_tail - v->cq_seen <= RING_CQ_ENTRIES, "cq_tail jumps");
+	expect(r->cq_tail == v->cq_seen || page->cq_tail == r->cq_tail, "cq_tail is not shown");
+	for (; v->cq_seen != r->cq_tail; v->cq_seen++)
+		settle_owed(v, &page->cq[v->cq_seen % RING_CQ_ENTRIES]);
+	expect(!v->fits || r->cq_tail - page->cq_head + v->owed_count <= RING_CQ_ENTRIES,
+	       "a completion has no place");
+}
+
+/* After the thread has written to cq_head, or as a step begins. */
+static void look_at_head(struct view *v)
+{
+	const struct thread_ring *r = &v->thread->rings[v->kind];
+	uint32_t unconsumed = r->page ? r->cq_tail - r->page->cq_head : 0;
+
+	v->fits = unconsumed <= RING_CQ_ENTRIES && unconsumed + v->owed_count <= RING_CQ_ENTRIES;
+}
+
+static void forget(struct view *v)
+{
+	*v = (struct view){.thread = v->thread, .kind = v->kind};
+}
+
+static void *take_page(unsigned i)
+{
+	__asan_unpoison_memory_region(pages[i], PAGE_SIZE);
+	return memset(pages[i], 0, PAGE_SIZE);
+}
+
+static void leave_page(void *page)
+{
+	__asan_poison_memory_region(page, PAGE_SIZE);
+}
+
+/* -- threads ------------------------------------------------------------------------ */
+
+static void give_ring(struct thread *t, unsigned kind)
+{
+	struct thread_ring *r = &t->rings[kind];
+	struct ring *page = take_page(RING_KINDS * (t == threads[1]) + kind);
+	uint64_t *area = (uint64_t *)page->area;
+
+	for (unsigned i = 0; i + 1 < RING_AREA_SIZE / 8; i += 2) {
+		area[i] = (uint64_t)1 << 48;           /* a struct with one pointer: */
+		area[i + 1] = 3 | (uint64_t)(i / 2 % 5) << 32; /* a capability */
+	}
+	area[40] = (uint64_t)2 << 32; /* what quick methods take */
+	area[50] = (uint64_t)4 << 32;
+	*r = (struct thread_ring){.page = page, .address = RING_ADDRESS + kind * PAGE_SIZE};
+	r->domain = kind == RING_PROGRAM && next() >= 224 ? NULL : &domains[t == threads[1]];
+	/* Indices wrap soon. */
+	r->sq_head = r->cq_tail = page->sq_head = page->sq_tail = page->cq_head = page->cq_tail =
+		(uint32_t)-20;
+	forget(&views[t == threads[1]][kind]);
+	views[t == threads[1]][kind].sq_seen = views[t == threads[1]][kind].cq_seen = (uint32_t)-20;
+}
+
+static void start_thread(struct thread *t)
+{
+	uint32_t refs = t->object.refs;
+
+	memset(t, 0, sizeof(*t));
+	object_init(&t->object, &thread_type);
+	t->object.refs = refs;
+	t->process = &process;
+	t->state = THREAD_RUNNING;
+	for (unsigned i = 0; i < PENDING_OWN; i++)
+		t->own[i] = (struct pending){.thread = t, .on = t->rings, .place = (uint8_t)i};
+	t->wait_more = 1;
+	give_ring(t, RING_MODULE);
+	if (t == threads[0])
+		give_ring(t, RING_PROGRAM);
+}
+
+/* thread.c's. */
+static void end_thread(struct thread *t)
+{
+	timeout_cancel(&t->wait_timeout);
+	t->state = THREAD_ENDED;
+	pending_cancel_all(t);
+	expect(!t->own_used && !t->pending && !t->direct, "a record survives its thread");
+	for (unsigned kind = 0; kind < RING_KINDS; kind++) {
+		if (t->rings[kind].page)
+			leave_page(t->rings[kind].page);
+		t->rings[kind] = (struct thread_ring){0};
+		forget(&views[t == threads[1]][kind]);
+	}
+	t->process = NULL;
+}
+
+static void kill(struct thread *t, bool at_once)
+{
+	if (t->state == THREAD_ENDED || t->dying)
+		return;
+	if (t->state == THREAD_RUNNING && !at_once)
+		t->dying = true;
+	else
+		end_thread(t);
+}
+
+void thread_wake(struct thread *t, enum status status)
+{
+	expect(t->state == THREAD_WAITING, "a thread is woken that does not wait");
+	timeout_cancel(&t->wait_timeout);
+	t->regs.rax = status;
+	t->wait_ring = RING_PROGRAM;
+	t->wait_more = 1;
+	pending_settle(t);
+	t->state = THREAD_READY;
+}
+
+enum status thread_add_program_ring(struct thread *t)
+{
+	if (next() % 4 == 0)
+		return STATUS_NO_MEMORY;
+	give_ring(t, RING_PROGRAM);
+	return STATUS_OK;
+}
+
+struct domain *thread_domain(const struct thread *t, unsigned ring)
+{
+	return t->rings[ring].domain;
+}
+
+/* -- objects --------------------------------------------------------------------------- */
+
+static struct object thing, quick_thing;
+
+static void object_end(struct object *o)
+{
+	(void)o;
+	expect(false, "an object ends that is held");
+}
+
+static void meddle(void);
+
+static enum status quick_serve(struct object *o, const uint64_t *params, uint64_t *results)
+{
+	uint8_t b = next();
+
+	expect(o == &quick_thing, "a method of another object");
+	(void)params;
+	results[0] = b;
+	if (b >= 248)
+		return STATUS_BUSY;
+	if (b % 4 == 0)
+		meddle();
+	return STATUS_OK;
+}
+
+static const struct quick_method quick_methods[] = {{quick_serve, 0, 1}, {quick_serve, 2, 0}, {0}, {quick_serve, 4, 4}};
+static const struct object_type thing_type = {.destroy = object_end};
+static const struct object_type quick_type = {
+	.interface = QUICK_ID, .destroy = object_end,
+	.quick = quick_methods, .quick_count = ARRAY_SIZE(quick_methods)};
+const struct object_type thread_type = {.destroy = object_end};
+const struct object_type lease_type = {.destroy = object_end};
+
+struct object *lease_target(const struct object *o)
+{
+	(void)o;
+	abort();
+}
+
+static void insert(void)
+{
+	struct object *const all[] = {&thing, &quick_thing, &threads[0]->object, &threads[1]->object};
+	uint8_t b = next();
+	struct object *o = all[b % 4];
+	uint32_t id;
+
+	if (captable_insert(&domains[b / 4 % THREADS].table, o, &id) == STATUS_OK)
+		object_hold(o);
+}
+
+/* -- what a thread writes --------------------------------------------------------------- */
+
+static uint64_t some_address(uint8_t b)
+{
+	if (b < 128)
+		return RING_ADDRESS + (b & 1) * PAGE_SIZE + offsetof(struct ring, area) + b / 2 * 8u;
+	if (b < 192)
+		return MEMORY_ADDRESS + (b - 128u) * 68;
+	return b < 240 ? RING_ADDRESS + PAGE_SIZE - (b - 192u) * 4 : (uint64_t)b << 56;
+}
+
+static void write_entry(struct ring_sqe *sqe)
+{
+	static const uint8_t ops[] = {RING_CALL, RING_CALL, RING_CALL, RING_NOP, RING_RELEASE, RING_PARK,
+	                              RING_WAKE, RING_RECV, RING_SERVE, RING_CANCEL, RING_POST, 200};
+	uint8_t op = next(), cap = next(), rest = next();
+
+	memset(sqe, 0, sizeof(*sqe));
+	sqe->op = ops[op % ARRAY_SIZE(ops)];
+	sqe->user_data = rest % 8;
+	sqe->target = sqe->op == RING_CALL ? QUICK_ID : rest / 8 % 8;
+	sqe->method = cap / 16 % 4;
+	sqe->cap = (uint32_t)(1 + cap / 64) << CAPTABLE_INDEX_BITS | cap % 16;
+	if (op >= 160) {
+		sqe->chained = 1;
+		sqe->cap = RING_CHAIN(cap % 8, cap / 64);
+	}
+	if (sqe->op == RING_POST && cap % 4 == 0)
+		sqe->cap = 0;
+	sqe->params = some_address(rest % 64 ? rest : 80);
+	sqe->params_size = sqe->method == 3 ? 40 : sqe->method == 1 ? 24 : 0;
+	sqe->results = some_address(rest / 2);
+	sqe->results_size = op % 3 ? 64 : op % 9;
+}
+
+static void write_some(uint8_t *bytes, size_t size, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		size_t at = (next() | (size_t)next() << 8) % size;
+
+		bytes[at] = next();
+	}
+}
+
+/* The thread, or another of its program, writes to the page. In quick_enter, indices
+ * and entries may be about to be written: it is looked at afterwards. */
+static bool in_quick;
+
+static void write_page(struct view *v)
+{
+	struct thread_ring *r = &v->thread->rings[v->kind];
+	struct ring *page = r->page;
+	uint32_t unconsumed, n;
+	uint8_t b = next();
+
+	if (!page)
+		return;
+	if (in_quick) { /* what stands in entries and completions is compared there */
+		write_some(page->area, RING_AREA_SIZE, b % 4);
+		page->sq_tail += b / 64;
+		return;
+	}
+	look(v);
+	switch (b % 8) {
+	case 0: case 1: case 2: /* as it should be */
+		for (n = 0; n <= b / 8u % 8 && page->sq_tail - r->sq_head < RING_SQ_ENTRIES; n++)
+			write_entry(&page->sq[page->sq_tail++ % RING_SQ_ENTRIES]);
+		break;
+	case 3: case 4:
+		unconsumed = r->cq_tail - page->cq_head;
+		if (unconsumed <= RING_CQ_ENTRIES)
+			page->cq_head += b >= 128 || b / 8u > unconsumed ? unconsumed : b / 8u;
+		else
+			page->cq_head = r->cq_tail;
+		break;
+	case 5: /* nonsense, mostly not far from sense */
+		if (b & 8)
+			page->sq_tail = r->sq_head + (b & 16 ? b / 32u : (uint32_t)next() << 24);
+		else {
+			page->cq_head = r->cq_tail - (b & 16 ? next() / 4u : (uint32_t)next() << 24);
+			v->fits = false;
+		}
+		break;
+	case 6:
+		write_entry(&page->sq[b / 8 % RING_SQ_ENTRIES]);
+		write_some((uint8_t *)page->sq, sizeof(page->sq), b / 128);
+		break;
+	case 7:
+		write_some((uint8_t *)page->cq, sizeof(page->cq) + sizeof(page->area), b / 8 % 4);
+		page->sq_head ^= b / 32;
+		page->cq_tail ^= b / 64;
+		break;
+	}
+}
+
+/* -- the rest of the exokernel -------------------------------------------------------------- */
+
+static void complete_one(void)
+{
+	static const uint64_t message[] = {(uint64_t)1 << 48, 3};
+	uint8_t b = next();
+	struct pending *p = held.head;
+	struct ring_cqe cqe = {.status = b % 16, .caps = {b, 2},
+	                       .results_size = b == 255 ? RING_MESSAGE_MAX + 8 : b & 16};
+
+	for (unsigned i = b / 32; i && p && p->next; i--)
+		p = p->next;
+	if (!p)
+		return;
+	pending_unlink(&held, p);
+	if (b & 16)
+		pending_answer(p, b & 8 ? STATUS_BUSY : STATUS_OK, message, sizeof(message));
+	else
+		pending_complete(p, &cqe);
+}
+
+static void post_one(void)
+{
+	uint8_t b = next();
+	struct view *v = &views[b % THREADS][b / 2 % RING_KINDS];
+	struct thread_ring *r = &v->thread->rings[v->kind];
+	struct ring_cqe cqe = {.user_data = b, .flags = RING_POSTED, .results_size = b};
+	uint32_t tail = r->cq_tail, unconsumed = r->page ? tail - r->page->cq_head : 0;
+	bool fits;
+
+	if (in_quick) /* which is a fast path, and posts nothing */
+		return;
+	look(v);
+	fits = r->page && unconsumed <= RING_CQ_ENTRIES &&
+	       unconsumed + v->owed_count < RING_CQ_ENTRIES;
+	if (ring_post(v->thread, v->kind, &cqe)) {
+		expect(r->cq_tail == tail, "a post that is refused");
+		return;
+	}
+	expect(fits, "a post without a place");
+	expect(r->cq_tail == tail + 1 && r->page->cq[tail % RING_CQ_ENTRIES].user_data == b,
+	       "a post is not there");
+}
+
+/* Anything may happen while somebody is asked. */
+static void meddle(void)
+{
+	uint8_t b = next();
+	struct thread *t = threads[b / 16 % THREADS];
+
+	switch (b % 16) {
+	case 0: case 1: case 2: case 3:
+		write_page(&views[b / 16 % THREADS][b / 32 % RING_KINDS]);
+		break;
+	case 4: case 5: case 6:
+		if (!in_quick)
+			complete_one();
+		break;
+	case 7: case 8:
+		post_one();
+		break;
+	case 9:
+		if (!in_quick && b >= 192)
+			kill(t, b & 32);
+		break;
+	case 10:
+		if (t->state == THREAD_WAITING)
+			thread_wake(t, STATUS_INTERRUPTED);
+		break;
+	case 11:
+		insert();
+		break;
+	case 12:
+		t->interrupted = b & 32;
+		t->asleep = b & 64 && t->rings[0].page;
+		break;
+	case 13:
+		write_some(memory, PAGE_SIZE, 2);
+		break;
+	}
+}
+
+static void held_cancel(struct pending *p)
+{
+	pending_unlink(&held, p);
+	pending_free(p);
+}
+
+static enum status answer_later(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
+                                bool now)
+{
+	struct call call = {
+		.thread = t, .domain = thread_domain(t, ring), .ring = ring,
+		.user_data = sqe->user_data,
+		.results_address = {sqe->results}, .results_size = sqe->results_size,
+	};
+	struct pending *p;
+	struct ring_cqe cqe = {.status = next() % STATUS_COUNT};
+
+	p = call.domain ? pending_create(&call, held_cancel) : NULL;
+	if (!p)
+		return STATUS_NO_MEMORY;
+	pending_append(&held, p);
+	if (now) {
+		pending_unlink(&held, p);
+		pending_complete(p, &cqe);
+	}
+	return CALL_PENDING;
+}
+
+/* What every entry that is not ring.c's own comes to. */
+static enum status asked(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
+                         struct ring_cqe *cqe)
+{
+	static const uint64_t message[] = {(uint64_t)1 << 48, 3};
+	uint8_t how = next();
+
+	depth++;
+	if (how & 1)
+		meddle();
+	depth--;
+	if (t->state == THREAD_ENDED || !t->rings[ring].page)
+		return STATUS_GONE;
+	switch (how / 2 % 8) {
+	case 0: case 1: case 2:
+		return answer_later(t, ring, sqe, false);
+	case 3:
+		return answer_later(t, ring, sqe, true);
+	case 4: case 5:
+		*cqe = (struct ring_cqe){.user_data = cqe->user_data, .caps = {how, how / 2, 17, 18}};
+		ring_write_results(t, ring, (struct uaddr){sqe->results}, sqe->results_size,
+		                   message, sizeof(message), cqe);
+		return (enum status)cqe->status;
+	default:
+		return how / 16 % STATUS_COUNT;
+	}
+}
+
+enum status call_serve(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
+                       struct ring_cqe *cqe)
+{
+	return asked(t, ring, sqe, cqe);
+}
+
+enum status park(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
+{
+	struct ring_cqe cqe = {0};
+
+	return asked(t, ring, sqe, &cqe);
+}
+
+enum status endpoint_serve(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
+{
+	struct ring_cqe cqe = {0};
+
+	return asked(t, ring, sqe, &cqe);
+}
+
+enum status park_wake(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
+                      uint32_t *woken)
+{
+	(void)t;
+	(void)ring;
+	*woken = sqe->expected;
+	depth++;
+	meddle();
+	depth--;
+	return next() % STATUS_COUNT;
+}
+
+struct pending *endpoint_call_of(const struct thread *t)
+{
+	return t->pending;
+}
+
+void sched_lend(struct pending *call)
+{
+	(void)call;
+}
+
+void poll_wake(struct thread *t)
+{
+	t->asleep = false;
+}
+
+void timeout_set(struct timeout *t, uint64_t at, void (*expire)(struct timeout *))
+{
+	t->deadline = (struct sorted_node){.key = at, .in = true};
+	t->expire = expire;
+}
+
+void timeout_remove(struct timeout *t)
+{
+	t->deadline.in = false;
+}
+
+uint64_t clock_now(void)
+{
+	return 1;
+}
+
+void *block_alloc(struct ledger *ledger, size_t size)
+{
+	(void)ledger;
+	if (blocks == 2 * BLOCKS)
+		return NULL;
+	blocks++;
+	return calloc(1, size);
+}
+
+void block_free(void *block, size_t size, struct ledger *ledger)
+{
+	(void)size;
+	(void)ledger;
+	expect(blocks > 0, "more is freed than allocated");
+	blocks--;
+	free(block);
+}
+
+const struct space *space_holding(const struct space *s, uint64_t address)
+{
+	(void)address;
+	return s;
+}
+
+void *space_reach(const struct space *s, uint64_t address, bool write)
+{
+	(void)s;
+	if (address - MEMORY_ADDRESS >= PAGE_SIZE || (write && address % PAGE_SIZE > 3 * PAGE_SIZE / 4))
+		return NULL;
+	return memory + (address - MEMORY_ADDRESS);
+}
+
+_Noreturn void panic_false(const char *what)
+{
+	fprintf(stderr, "ring_fuzz: %s\n", what);
+	abort();
+}
+
+bool trace_on;
+void trace_note_entry(const struct thread *t, unsigned ring, uint32_t sq, const struct ring_sqe *sqe)
+{
+	(void)t, (void)ring, (void)sq, (void)sqe;
+}
+void trace_write_unanswered(const struct thread *t)
+{
+	(void)t;
+}
+void trace_write_answered(const struct thread *t, unsigned ring, uint32_t sq, const struct ring_cqe *cqe)
+{
+	(void)t, (void)ring, (void)sq, (void)cqe;
+}
+void trace_write_posted(const struct thread *t, unsigned ring, const struct ring_cqe *cqe)
+{
+	(void)t, (void)ring, (void)cqe;
+}
+void trace_write_enter(const struct thread *t, unsigned ring, uint64_t least, uint64_t timeout)
+{
+	(void)t, (void)ring, (void)least, (void)timeout;
+}
+
+/* -- records ------------------------------------------------------------------------------------ */
+
+static unsigned length_of(const struct pending_queue *q)
+{
+	unsigned n = 0;
+
+	for (const struct pending *p = q->head; p; p = p->next) {
+		expect(p->next ? p->next->prev == p : q->tail == p, "a queue's links");
+		n++;
+	}
+	return n;
+}
+
+/* What is direct is all that the thread waits for, and nobody sees it. */
+static void check_direct(const struct thread *t)
+{
+	const struct pending *p = t->direct;
+
+	expect(t->state == THREAD_WAITING && p == &t->own[0] && !t->pending && !t->own_used,
+	       "a direct record that is not alone");
+	expect(!t->rings[0].pending && !t->rings[1].pending, "a direct record is counted");
+	expect(t->wait_more == 1 && t->wait_ring == p->ring && !timeout_is_set(&t->wait_timeout),
+	       "a direct record that does not end the wait");
+	expect(!p->chained.head && p->on == &t->rings[p->ring], "a direct record's ring");
+}
+
+static void check_free(const struct thread *t)
+{
+	for (unsigned i = 0; i < PENDING_OWN; i++) {
+		const struct pending *p = &t->own[i];
+
+		if (t->own_used >> i & 1 || p == t->direct)
+			continue;
+		expect(p->ring == RING_PROGRAM && p->on == &t->rings[RING_PROGRAM] && !p->next && !p->prev,
+		       "a free record is not as it was");
+	}
+}
+
+struct sums {
+	unsigned heap, chains, chained, listed;
+};
+
+static void check_record(const struct thread *t, const struct pending *p, struct view *left_over,
+                         struct sums *sums)
+{
+	struct view *v = &left_over[p->ring];
+	struct ring_cqe cqe = {.user_data = p->user_data};
+
+	expect(p->thread == t && p->on == &t->rings[p->ring] && t->rings[p->ring].page,
+	       "a record of nobody's");
+	settle_owed(v, &cqe);
+	sums->heap += p->place == PENDING_HEAP;
+	sums->chains += length_of(&p->chained);
+	sums->chained += p->cancel == chained_cancel;
+	sums->listed += p->cancel == held_cancel;
+}
+
+/* All that is owed has a record, each record is owed. */
+static void check_thread(unsigned n, struct sums *sums)
+{
+	const struct thread *t = threads[n];
+	struct view left_over[RING_KINDS] = {views[n][0], views[n][1]};
+	unsigned used = 0, counted[RING_KINDS] = {0};
+
+	check_free(t);
+	if (t->direct) {
+		check_direct(t);
+		check_record(t, t->direct, left_over, sums);
+	}
+	for (const struct pending *p = t->pending; p; p = p->next_in_thread) {
+		check_record(t, p, left_over, sums);
+		expect(!p->next_in_thread || p->next_in_thread->prev_in_thread == p, "the list's links");
+		counted[p->ring]++;
+		if (p->place != PENDING_HEAP)
+			used |= 1u << p->place;
+	}
+	expect(used == t->own_used, "own records are miscounted");
+	for (unsigned kind = 0; kind < RING_KINDS; kind++) {
+		expect(counted[kind] == t->rings[kind].pending, "records are miscounted");
+		expect(!left_over[kind].owed_count, "a completion will never come");
+	}
+}
+
+static void check(void)
+{
+	struct sums sums = {0};
+	uint32_t refs = thing.refs + quick_thing.refs - 2;
+
+	for (unsigned n = 0; n < THREADS; n++) {
+		for (unsigned kind = 0; kind < RING_KINDS; kind++)
+			look(&views[n][kind]);
+		check_thread(n, &sums);
+		refs += threads[n]->object.refs - 1;
+		refs -= domains[n].table.used;
+		expect(!captable_check(&domains[n].table) && !domains[n].flag, "a table");
+	}
+	expect(!refs, "references are lost");
+	expect(!ring_chained_ready.head && !in_place, "something was not served");
+	expect(sums.chains == sums.chained, "a chained entry waits for nothing");
+	expect(sums.listed == length_of(&held), "a record is lost");
+	expect(blocks == sums.heap + sums.chained, "memory is lost");
+}
+
+/* -- steps ----------------------------------------------------------------------------------------- */
+
+/* Out of the exokernel. */
+static void leave(void)
+{
+	for (unsigned i = 0; i < THREADS * RING_KINDS; i++)
+		look(&views[i / RING_KINDS][i % RING_KINDS]);
+	in_ready = true;
+	ring_serve_chained();
+	in_ready = false;
+	for (unsigned n = 0; n < THREADS; n++) {
+		for (unsigned kind = 0; kind < RING_KINDS; kind++)
+			expect(!threads[n]->rings[kind].page ||
+			       threads[n]->rings[kind].sq_head == views[n][kind].sq_seen,
+			       "sq_head is not where it was");
+		if (threads[n]->dying && threads[n]->state != THREAD_ENDED)
+			end_thread(threads[n]);
+	}
+	cpu.current = NULL;
+	check();
+}
+
+/* Each that was consumed has its completion, in their order. Entries and completions
+ * are left alone meanwhile. */
+static enum quick enter_quickly(struct view *v, uint64_t least, uint64_t timeout)
+{
+	struct thread_ring *r = &v->thread->rings[v->kind];
+	uint32_t sq = r->sq_head, cq = r->cq_tail;
+	enum quick done;
+
+	in_quick = true;
+	done = quick_enter(r, least, timeout);
+	in_quick = false;
+	expect(r->sq_head - sq == r->cq_tail - cq,
+	       "as many completions as entries");
+	for (; sq != r->sq_head; sq++, cq++) {
+		const struct ring_cqe *cqe = &r->page->cq[cq % RING_CQ_ENTRIES];
+
+		expect(cqe->user_data == r->page->sq[sq % RING_SQ_ENTRIES].user_data && !cqe->flags &&
+		       cqe->status == STATUS_OK, "a quick completion");
+		expect(r->answered_at[sq % RING_SQ_ENTRIES] == cq % RING_CQ_ENTRIES, "where it went");
+	}
+	expect(done != QUICK_ALL || r->cq_tail - r->page->cq_head >= least, "it had to wait");
+	return done;
+}
+
+static void enter_slowly(struct view *v, uint64_t least, uint64_t timeout)
+{
+	struct thread *t = v->thread;
+	struct thread_ring *r = &t->rings[v->kind];
+	const struct ring *page = r->page;
+	uint32_t tail = page ? page->sq_tail : 0, unconsumed;
+
+	ring_enter(t, v->kind, least, timeout);
+	if (!page || t->dying || r->page != page || t->regs.rax == STATUS_INVALID)
+		return;
+	look(v);
+	unconsumed = r->cq_tail - page->cq_head;
+	expect(t->state == THREAD_WAITING || t->regs.rax != STATUS_OK || unconsumed >= least,
+	       "it had to wait");
+	expect(t->state != THREAD_WAITING || t->wait_more == least - unconsumed, "waits for how many");
+	expect(r->sq_head == tail || unconsumed > RING_CQ_ENTRIES ||
+	       unconsumed + v->owed_count >= RING_CQ_ENTRIES, "an entry with a place is left");
+}
+
+static void enter(struct view *v)
+{
+	struct thread *t = v->thread;
+	uint8_t b = next();
+	uint64_t least = b % 64 < 60 ? b % 4 : b, timeout = b / 64 == 0 ? 0 : b / 64 == 1 ? 5 : RING_FOREVER;
+
+	if (t->state == THREAD_READY)
+		t->state = THREAD_RUNNING;
+	if (t->state != THREAD_RUNNING)
+		return;
+	cpu.current = t;
+	t->regs.full = 0;
+	if (t->rings[v->kind].page && t->rings[v->kind].domain && !t->attention && b % 8 != 7 &&
+	    enter_quickly(v, least, timeout) == QUICK_ALL)
+		return;
+	look(v);
+	enter_slowly(v, least, timeout);
+}
+
+static void step(void)
+{
+	uint8_t b = next();
+	unsigned n = b / 16 % THREADS, kind = b / 32 % RING_KINDS;
+	struct view *v = &views[n][kind];
+	struct thread *t = threads[n];
+
+	for (unsigned i = 0; i < THREADS * RING_KINDS; i++)
+		look_at_head(&views[i / RING_KINDS][i % RING_KINDS]);
+	switch (b % 16) {
+	case 0: case 1: case 2: case 3: case 4:
+		write_page(v);
+		break;
+	case 5: case 6: case 7: case 8: case 9:
+		enter(v);
+		break;
+	case 10:
+		if (t->state == THREAD_RUNNING && t->rings[kind].page)
+			(void)ring_poll(t, kind);
+		break;
+	case 11:
+		if (timeout_is_set(&t->wait_timeout)) {
+			timeout_remove(&t->wait_timeout);
+			t->wait_timeout.expire(&t->wait_timeout);
+		}
+		break;
+	case 12:
+		if (t->state == THREAD_ENDED)
+			start_thread(t);
+		break;
+	default:
+		meddle();
+	}
+	leave();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct capslot *slots[THREADS];
+
+	input = data;
+	left = size < INPUT_MOST ? size : INPUT_MOST;
+	__asan_poison_memory_region(pages, sizeof(pages));
+	memory = take_page(THREADS * RING_KINDS);
+	process.space = &space;
+	object_init(&thing, &thing_type);
+	object_init(&quick_thing, &quick_type);
+	for (unsigned n = 0; n < THREADS; n++) {
+		threads[n] = aligned_alloc(64, (sizeof(struct thread) + 63) / 64 * 64);
+		threads[n]->object.refs = 1;
+		slots[n] = calloc(CAPTABLE_PAGE_SLOTS, sizeof(struct capslot));
+		domains[n] = (struct domain){.refs = 1};
+		captable_init(&domains[n].table);
+		expect(!captable_grow(&domains[n].table, slots[n]), "a table's first page");
+		for (unsigned kind = 0; kind < RING_KINDS; kind++)
+			views[n][kind] = (struct view){.thread = threads[n], .kind = kind};
+	}
+	for (unsigned n = 0; n < THREADS; n++)
+		start_thread(threads[n]);
+	while (left)
+		step();
+	for (unsigned n = 0; n < THREADS; n++) {
+		if (threads[n]->state != THREAD_ENDED)
+			end_thread(threads[n]);
+	}
+	check();
+	expect(!blocks && !held.head, "something is left at the end");
+	for (unsigned n = 0; n < THREADS; n++) {
+		free(threads[n]);
+		free(slots[n]);
+	}
+	return 0;
+}
