@@ -6,7 +6,7 @@
 #   host   one case of a *_test.c (cmocka), or a whole *_test.sh
 #   fuzz   one *_fuzz.c that survived so many inputs
 #   model  one *.pml, searched by Spin, or one of its broken variants, found out
-#   prove  the contracts of one source and its header (doc/design/proofs.md)
+#   prove  the contracts of one source and its header (doc/design/checking.md)
 #   boot   one case of a test/boot/*.test at one number of processors
 #          (test/boot/README.md has the format), or a whole test/boot/*.sh
 #

@@ -67,16 +67,18 @@ know_provers() {
 	mv "$mine/why3.$$" "$WHY3CONFIG"
 }
 
-# What cvc4 has not proved after some seconds it hardly ever does: it gets few, and
-# only if something is left is all tried again (what was proved is remembered), with
-# z3 and more time.
-# prove_goals OUTPUT SOURCE OPTION...
+# A goal that is provable is proved in seconds or hardly ever, and waiting for one that
+# is not is what costs most: so each has few. Only if something is left is all tried
+# again with more (what was proved is remembered). The first prover is asked first: of
+# lemmas about memory z3 proves what cvc4 does not, of all else cvc4 nearly all.
+# prove_goals PROVERS OUTPUT SOURCE OPTION...
 prove_goals() {
-	local provers=cvc4 seconds=10 before=$proved,$total
+	local provers=$1 seconds=10 proved_before=$proved total_before=$total
+	shift
 
 	run_wp "$@" || return 1
 	((proved < total)) || return 0
-	proved=${before%,*} total=${before#*,} provers=cvc4,z3 seconds=${PROVE_SECONDS:-60}
+	proved=$proved_before total=$total_before seconds=${PROVE_SECONDS:-60}
 	run_wp "$@"
 }
 
@@ -107,8 +109,8 @@ prove() {
 	fi
 	functions=$(contracted "$unit" | paste -sd,)
 	without=$(comm -13 <(contracted "$unit") <(defined "$unit") | wc -l)
-	if ! { [[ -n $functions ]] && prove_goals "$out" "$source" -wp-fct "$functions" &&
-		prove_goals "$out.lemmas" "$source" -wp-prop @lemma; } || ((total == 0)); then
+	if ! { [[ -n $functions ]] && prove_goals cvc4,z3 "$out" "$source" -wp-fct "$functions" &&
+		prove_goals z3,cvc4 "$out.lemmas" "$source" -wp-prop @lemma; } || ((total == 0)); then
 		cat "$out" "$out.lemmas" 2> /dev/null
 		exit 1
 	fi
