@@ -52,7 +52,8 @@ struct EndReason {
 
 interface Thread {
   start @0 () -> ();
-  # BUSY: it was started before. GONE: it has ended (so of every method).
+  # BUSY: it was started before. GONE: it has ended (so of every method). BUDGET: it has
+  # no time of its own, and none was bound to it (SchedulingControl): it would never run.
 
   interrupt @1 () -> ();
   # Under a module: as soon as the thread runs ring-3 code, the module's trap

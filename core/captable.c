@@ -88,7 +88,8 @@ enum status captable_grow(struct captable *t, struct capslot *page)
 	      slot_of(t, i)->epoch == (i == slots(t) - 1 ? \at(t->free_head, Pre) : i + 1); */
 	//@ assert used_numbered(t) && free_numbered(t);
 	//@ assert head_free(t) && links_free(t) && links_differ(t);
-	//@ assert ids_stand{Pre, Here}(t, 0) && next_uses_stand{Pre, Here}(t);
+	//@ assert ids_stand{Pre, Here}(t, 0);
+	//@ assert next_uses_stand{Pre, Here}(t);
 	return STATUS_OK;
 }
 

@@ -148,6 +148,8 @@ static void give_up(struct ledger *l, struct ledger *top, uint64_t bytes)
 static void hand_down(struct ledger *l, struct ledger *top, uint64_t bytes)
 {
 	//@ ghost struct ledger *first = l;
+	//@ assert left(top) <= top->limit <= UINT64_MAX / 2;
+	//@ assert bytes <= limit_of(top) <= UINT64_MAX / 2;
 	/*@ loop invariant is_ledger(l) && above(top, l) && l->limit == limit_of{Pre}(l);
 	    loop invariant l == first || l->depth < first->depth;
 	    loop invariant left(l) == left{Pre}(l) - (l == first ? 0 : bytes);
@@ -161,7 +163,8 @@ static void hand_down(struct ledger *l, struct ledger *top, uint64_t bytes)
 	*/
 	for (; l != top; l = l->parent) {
 		//@ assert is_ledger(l->parent) && l->parent->depth < l->depth && l->parent != first;
-		//@ assert same{Pre, Here}(l->parent) && bytes <= limit_of{Pre}(top) <= UINT64_MAX / 2;
+		//@ assert same{Pre, Here}(l->parent);
+		//@ assert bytes <= limit_of{Pre}(top) <= UINT64_MAX / 2;
 		//@ assert l->limit <= UINT64_MAX / 2 && l->parent->used <= limit_of{Pre}(l->parent) <= UINT64_MAX / 2;
 		extend(l, bytes);
 	}

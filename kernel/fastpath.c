@@ -254,14 +254,15 @@ __attribute__((noinline)) static void call_server_with_cap(struct cpu *cpu, stru
 		call_server(cpu, t, sqe, head, (const struct facet *)o, true);
 }
 
-/* SERVE, when the caller waits for this answer and nobody else calls. Does not
- * return if it goes this way. */
+/* SERVE, when the caller waits for this answer and nobody else waits for `t`, which
+ * might lend (sched_help): it has received no other call, and no other endpoint looks
+ * to it. Does not return if it goes this way. */
 HOT void serve_caller(struct cpu *cpu, struct thread *t, const struct ring_sqe *sqe,
                       uint64_t head)
 {
 	struct thread_ring *r = &t->rings[RING_PROGRAM];
 	uint64_t token = ONCE(sqe->token);
-	struct served *served = &t->served[token % RING_SERVED];
+	struct served *served = &t->served[0];
 	struct pending *c = served->call, *receiver;
 	uint32_t size = ONCE(sqe->params_size);
 	struct endpoint *e;
@@ -270,7 +271,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, const struct ring_sqe *
 	struct object *o;
 
 	if (served->token != token || !c || c == SERVED_GONE ||
-	    t->pending || (uint16_t)(head >> 16) || ONCE(sqe->results) % 8 ||
+	    t->slots_used != 1 || t->pending || (uint16_t)(head >> 16) || ONCE(sqe->results) % 8 ||
 	    ONCE(sqe->results_size) < sizeof(struct ring_received))
 		return;
 	if (size) {
@@ -287,7 +288,8 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, const struct ring_sqe *
 	caller = c->thread;
 	if (t->lender != caller || caller->lent_for != c || !flag_take(&e->flag))
 		return;
-	if (e->calls.head || e->gone || e->receivers.head || !claim(caller, c)) {
+	if (e->calls.head || e->gone || e->receivers.head || t->serves.next != &e->served ||
+	    t->serves.prev != &e->served || !claim(caller, c)) {
 		flag_drop(&e->flag);
 		return;
 	}
@@ -298,7 +300,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, const struct ring_sqe *
 	sched_hand_back(t, caller);
 	receiver = wait_for(t, sqe, endpoint_cancel_receive);
 	receiver->receive.endpoint = e;
-	receiver->receive.slot = token % RING_SERVED;
+	receiver->receive.slot = 0;
 	e->receivers.head = e->receivers.tail = receiver;
 	flag_drop(&e->flag);
 	hand_over(cpu, t, caller, c->on->address);
@@ -362,8 +364,8 @@ HOT bool wake_waiter(struct notification *n, uint64_t bits)
 		to[0] = root_of(1);
 		to[1] = taken;
 	}
+	answered(t, p, size, 0); /* on its ring, which may be its module's */
 	end_wait(t, p->on->address);
-	answered(t, p, size, 0);
 	__atomic_store_n(&t->state, THREAD_READY, __ATOMIC_RELEASE);
 	sched_enqueue_here(t);
 	return true;
@@ -398,9 +400,11 @@ __attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t,
 	if (!good)
 		return false;
 	complete(r, sqe, 0);
-	if (cpu->reschedule) {
+	/* Somebody above us was woken; or an equal, who is to have a turn. */
+	if (cpu->reschedule || cpu->stop_at < cpu->armed) {
 		t->regs.rax = STATUS_OK;
 		t->regs.rdx = r->address;
+		lock_upgrade();
 		sched_leave();
 	}
 	return true;

@@ -100,8 +100,8 @@ void pending_unlist(struct thread *t, unsigned ring)
 {
 	struct pending *p = t->pending;
 
-	/* What is chained to it would be another. */
-	if (!p || p->next_in_thread || p->place != 0 || p->ring != ring)
+	if (!p || p->next_in_thread || p->place != 0 || p->ring != ring || p->chained.head ||
+	    p->on->sq_head - p->sq > RING_SQ_ENTRIES) /* its place is a later entry's */
 		return;
 	unlink_from_thread(p);
 	t->own_used = 0;

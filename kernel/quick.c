@@ -54,7 +54,8 @@ HOT bool is_same(const struct ring_sqe *sqe, const struct batch *b)
 	       LIKELY(sizes_of(sqe) == b->sizes);
 }
 
-/* Of one that is found. If it is left to others, what is in its results is nothing. */
+/* Of one that is found. If it is left to others, nothing was written: its params may be
+ * where its results are. */
 HOT bool serve(struct thread_ring *r, struct ring *page, const struct ring_sqe *sqe,
                const struct batch *b)
 {
@@ -65,8 +66,10 @@ HOT bool serve(struct thread_ring *r, struct ring *page, const struct ring_sqe *
 		return false;
 	if (!LIKELY(b->params == 0) && !quick_params(r, sqe, b->params, params))
 		return false;
+	if (!LIKELY(b->serve(b->object, params, results + 1) == STATUS_OK))
+		return false;
 	results[0] = b->root;
-	return LIKELY(b->serve(b->object, params, results + 1) == STATUS_OK);
+	return true;
 }
 
 /* RELEASE of what others hold too. */

@@ -463,7 +463,7 @@ static bool need_ring(struct thread *t, unsigned ring)
 void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeout_ns)
 {
 	struct thread_ring *r = &t->rings[ring];
-	uint32_t queued;
+	uint32_t queued, done;
 
 	if (!r->page && !need_ring(t, ring))
 		return;
@@ -479,12 +479,13 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 	}
 	if (!consume(t, ring, r->sq_head + queued))
 		return;
-	if (unconsumed(r) >= least)
+	done = unconsumed(r); /* once: others may write to the page */
+	if (done >= least)
 		return;
 	if (timeout_ns == 0)
 		t->regs.rax = STATUS_TIMEOUT;
 	else if (t->interrupted && ring == RING_MODULE)
 		t->regs.rax = STATUS_INTERRUPTED;
 	else
-		wait(t, ring, (uint32_t)least - unconsumed(r), timeout_ns);
+		wait(t, ring, (uint32_t)least - done, timeout_ns);
 }

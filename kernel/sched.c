@@ -384,9 +384,7 @@ void sched_leave(void)
 			if (current_goes_on())
 				resume(this_cpu->current);
 		}
-		if (!this_cpu->exclusive)
-			lock_upgrade(); /* and look again */
-		else if (current_may_go_on())
+		if (current_may_go_on())
 			change_context();
 		else
 			run_another();

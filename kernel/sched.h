@@ -137,7 +137,7 @@ void sched_dequeue(struct thread *t);
 void sched_kick(struct thread *t);
 
 /* Leaves the kernel: runs the current thread on, or another, or idles. Drops
- * the lock. The kernel stack's content ends here. Also shared. */
+ * the lock. The kernel stack's content ends here. */
 _Noreturn void sched_leave(void);
 
 /* What is to be done when the timer has fired. */

@@ -389,6 +389,8 @@ static enum status thread_call(struct object *o, struct call *call)
 
 	switch (call->method) {
 	case THREAD_START:
+		if (t->state == THREAD_NEW && !t->context)
+			return call_refuse(call, STATUS_BUDGET, "it has no time: bind a context first");
 		return thread_start(t);
 	case THREAD_INTERRUPT:
 		return interrupt(t);

@@ -146,8 +146,8 @@ static inline void ring_consume(struct ring *ring)
 }
 
 /* The next completion, consumed; good until the next entry is pushed. NULL if
- * there is none. Not for a ring that others post to (RING_POSTED): they might be
- * given its place while it is read. */
+ * there is none. Not for a ring that others post to (RING_POSTED), or that is looked
+ * at (ThreadControl.poll): its place might be taken while it is read. */
 static inline const struct ring_cqe *ring_done(struct ring *ring)
 {
 	uint32_t head = ring->cq_head;

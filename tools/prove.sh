@@ -8,7 +8,7 @@
 # every function of its own that has a contract, with the goals that keep its run
 # free of undefined behaviour (-wp-rte), and every lemma. What was proved before is
 # remembered in build/prove, by what the goal says. PROVE_SECONDS bounds a prover's
-# time for a goal, PROVE_JOBS how many run at once.
+# time for a goal that is not proved at once, PROVE_JOBS how many run at once.
 set -euo pipefail
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
@@ -67,14 +67,27 @@ know_provers() {
 	mv "$mine/why3.$$" "$WHY3CONFIG"
 }
 
+# What cvc4 has not proved after some seconds it hardly ever does: it gets few, and
+# only if something is left is all tried again (what was proved is remembered), with
+# z3 and more time.
+# prove_goals OUTPUT SOURCE OPTION...
+prove_goals() {
+	local provers=cvc4 seconds=10 before=$proved,$total
+
+	run_wp "$@" || return 1
+	((proved < total)) || return 0
+	proved=${before%,*} total=${before#*,} provers=cvc4,z3 seconds=${PROVE_SECONDS:-60}
+	run_wp "$@"
+}
+
 # run_wp OUTPUT SOURCE OPTION...: adds to the output, and to `proved` and `total`.
 run_wp() {
 	local out=$1 source=$2 this_proved=0 this_total=0
 	shift 2
 
 	frama-c -machdep gcc_x86_64 -c11 -cpp-extra-args="-std=c17 -I. -I$build/gen" \
-		-wp -wp-rte -wp-split -wp-split-depth 4 -wp-prover cvc4,z3 \
-		-wp-timeout "${PROVE_SECONDS:-60}" -wp-par "${PROVE_JOBS:-$(nproc)}" \
+		-wp -wp-rte -wp-split -wp-split-depth 4 -wp-prover "$provers" \
+		-wp-timeout "$seconds" -wp-par "${PROVE_JOBS:-$(nproc)}" \
 		-wp-cache update -wp-cache-dir "$mine/cache" "$@" "$source" > "$out" 2>&1 || return 1
 	! grep -E 'Memory model hypotheses|annot-error' "$out" || return 1
 	read -r this_proved this_total < <(
@@ -94,8 +107,8 @@ prove() {
 	fi
 	functions=$(contracted "$unit" | paste -sd,)
 	without=$(comm -13 <(contracted "$unit") <(defined "$unit") | wc -l)
-	if ! { [[ -n $functions ]] && run_wp "$out" "$source" -wp-fct "$functions" &&
-		run_wp "$out.lemmas" "$source" -wp-prop @lemma; } || ((total == 0)); then
+	if ! { [[ -n $functions ]] && prove_goals "$out" "$source" -wp-fct "$functions" &&
+		prove_goals "$out.lemmas" "$source" -wp-prop @lemma; } || ((total == 0)); then
 		cat "$out" "$out.lemmas" 2> /dev/null
 		exit 1
 	fi

@@ -6,9 +6,10 @@
 boot_cases() {
 	awk '
 	function put() { if (name != "") print name "|" cpus }
+	BEGIN { usual = "1 2" }
 	/^[a-z]+:$/ { text = 1; next }
-	/^test / { put(); name = substr($0, 6); cpus = "1 2"; text = 0; next }
-	!text && /^cpus / { cpus = substr($0, 6) }
+	/^test / { put(); name = substr($0, 6); cpus = usual; text = 0; next }
+	!text && /^cpus / { cpus = substr($0, 6); if (name == "") usual = cpus }
 	END { put() }' "$1"
 }
 

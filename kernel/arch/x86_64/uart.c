@@ -33,14 +33,14 @@ bool uart_init(void)
 	if (inb(UART_SCRATCH) != 0x5a)
 		return false;
 	outb(UART_IER, 0);
-	if (inb(UART_LSR) & LSR_READY) {
-		early = inb(UART_DATA);
-		has_early = true;
-	}
 	outb(UART_LCR, LCR_DIVISOR);
 	outb(UART_DIVISOR_LOW, 1); /* 115200 baud */
 	outb(UART_DIVISOR_HIGH, 0);
 	outb(UART_LCR, LCR_8N1);
+	if (inb(UART_LSR) & LSR_READY) {
+		early = inb(UART_DATA);
+		has_early = true;
+	}
 	outb(UART_FCR, FCR_ENABLE | FCR_CLEAR);
 	outb(UART_MCR, MCR_DTR_RTS | MCR_OUT2);
 	present = true;

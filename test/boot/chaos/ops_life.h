@@ -185,7 +185,8 @@ static bool op_libos_grant(struct actor *a, struct request *q)
 	return true;
 }
 
-/* Its thread is let go, so that nobody can start it. */
+/* Let go, with its thread: the nursery does not know it, and a thread of it that lost
+ * its context before it ran would be there for ever. */
 static bool op_libos_spawn(struct actor *a, struct request *q)
 {
 	if (!call_on(a, q, K_LIBOS, LIBOS_SPAWN))
@@ -198,8 +199,7 @@ static bool op_libos_spawn(struct actor *a, struct request *q)
 	return true;
 }
 
-/* Never started: on measured time it would start without any, in a process that the
- * nursery does not know, and nobody could end it. */
+/* Never started, for the same reason. */
 static bool op_libos_thread(struct actor *a, struct request *q)
 {
 	if (!call_on(a, q, K_LIBOS, LIBOS_THREAD) || !has(a, K_PROCESS))

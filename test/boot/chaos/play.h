@@ -118,7 +118,7 @@ static const struct {
 	PLAIN(1, K_TABLE, LIBOS_TABLE_LIST, 0),
 	OP(3, K_LIBOS, op_libos_grant, NULL, 0),
 	PLAIN(1, K_LIBOS, LIBOS_SPACE, K_SPACE),
-	OP(2, K_LIBOS, op_libos_spawn, NULL, K_PROCESS, K_SPACE, K_NONE),
+	OP(2, K_LIBOS, op_libos_spawn, NULL, K_NONE, K_SPACE, K_NONE),
 	OP(1, K_LIBOS, op_libos_thread, NULL, K_NONE),
 	/* processor time */
 	OP(3, K_CONTROL, op_create_context, NULL, K_CONTEXT),
@@ -444,13 +444,16 @@ static void answered(struct actor *a, const struct ring_cqe *cqe)
 	brood_answered(a, slot, (enum status)cqe->status);
 }
 
+/* Copied before its place is given back: others post to the ring, and the exokernel
+ * may look at it meanwhile. */
 static void take_answers(struct actor *a)
 {
 	const struct ring_cqe *done;
 
-	while ((done = ring_done(a->ring)) != NULL) {
+	while ((done = ring_first(a->ring)) != NULL) {
 		struct ring_cqe cqe = *done;
 
+		ring_consume(a->ring);
 		answered(a, &cqe);
 	}
 }

@@ -8,6 +8,7 @@
 #include "abi/capset.h"
 #include "abi/libos.capnp.h"
 #include "abi/memory.capnp.h"
+#include "abi/notification.capnp.h"
 #include "abi/process.capnp.h"
 #include "abi/space.capnp.h"
 #include "abi/spawner.capnp.h"
@@ -540,6 +541,30 @@ static void reader(void)
 	expected_address = NOWHERE;
 	for (;;)
 		__asm__ volatile("movq (%0), %%rax" : : "r"(NOWHERE) : "rax", "memory");
+}
+
+/* Waits for signals, for ever, and answers each by the same bits. */
+static void signalled(void)
+{
+	struct notification_wait_results_reader r;
+	struct capnp_builder b;
+
+	for (uint64_t turn = 0; turn < SIGNALS; turn++) {
+		struct ring_call call = {
+			.cap = find("signalled"), .method = NOTIFICATION_WAIT,
+			.interface = NOTIFICATION_ID, .params = ring->area,
+			.results = ring->area + 512, .results_size = 64,
+		};
+
+		begin(&b);
+		notification_wait_params_set_mask(notification_wait_params_build(&b), 1ul << turn);
+		call.params_size = (uint32_t)capnp_builder_size(&b);
+		MUST(ring_call(ring, &call) == STATUS_OK);
+		MUST(notification_wait_results_read(call.results, call.results_size, &r) ==
+		     STATUS_OK);
+		MUST(notification_wait_results_get_bits(r) == 1ul << turn);
+		check_ring();
+	}
 }
 
 static void vectors_kept_apart(void) { run_program(program_vectors); }

@@ -353,8 +353,11 @@ enum attack_number {
 	DEED(program_moves_natively) \
 	DEED(interrupt_at_page_edge) \
 	DEED(reader) \
+	DEED(signalled) \
 	DEED(vectors_kept_apart) \
 	DEED(vectors_at_start)
+
+enum { SIGNALS = 8 }; /* that `signalled` waits for, one bit after another */
 
 #define DEED_NUMBER(name) DEED_##name,
 enum deed_number { DEEDS(DEED_NUMBER) DEED_END };

@@ -15,7 +15,7 @@ enum {
 	COUNTED_PERCENT = 150,    /* of what a call took before: in instructions, */
 	TIMED_PERCENT = 300,      /* or in time, on a machine with other work */
 	DOMAINS = 1000,
-	DOMAIN_PAGES = 32,        /* a small program costs less */
+	DOMAIN_PAGES = 38,        /* a small program costs less, with four processors too */
 	GREEDY_PAGES = 2048,
 	NANOSECONDS_A_DAY = 86400,
 	PARKED = 30,              /* a thread's entries that wait */

@@ -6,6 +6,7 @@
 #include "abi/endpoint.capnp.h"
 
 #define INTERFACE 0xdee9dee9ull
+#include "test/boot/native/made.h"
 enum { CALLERS = 16, CALLS = 28, DEPTH = CALLERS * CALLS, TURN = 14 };
 
 static uint32_t endpoints[DEPTH + 1], facets[DEPTH];
@@ -37,26 +38,12 @@ _Noreturn static void caller(uint64_t which, struct ring *ring)
 	ring_exit(0);
 }
 
-static uint32_t make(uint32_t cap, uint64_t interface, uint16_t method)
-{
-	struct native_call call;
-
-	native_call(&call, self, cap, interface, method);
-	if (interface == ENDPOINT_ID)
-		endpoint_facet_params_set_interface(endpoint_facet_params_build(&call.params),
-		                                    INTERFACE);
-	else
-		(void)ledger_endpoint_params_build(&call.params);
-	OK(native_send(&call));
-	return call.caps[0];
-}
-
 static void all_end_with_the_first(void)
 {
 	for (unsigned i = 0; i <= DEPTH; i++)
-		endpoints[i] = make(native_find(self, "ledger"), LEDGER_ID, LEDGER_ENDPOINT);
+		endpoints[i] = made(native_find(self, "ledger"), LEDGER_ID, LEDGER_ENDPOINT);
 	for (unsigned i = 0; i < DEPTH; i++)
-		facets[i] = make(endpoints[i], ENDPOINT_ID, ENDPOINT_FACET);
+		facets[i] = made(endpoints[i], ENDPOINT_ID, ENDPOINT_FACET);
 	for (unsigned i = 0; i < CALLERS; i++) {
 		struct worker *w = make_worker_at(i, caller);
 

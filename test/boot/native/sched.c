@@ -85,12 +85,13 @@ static void threads_bring_no_time(void)
 {
 	struct worker *w = make_worker(0);
 
-	OK(native_start(self, w->thread));
+	CHECK_STATUS(&check, STATUS_BUDGET, native_start(self, w->thread));
 	nap(10 * MS);
 	CHECK(&check, w->count == 0);
-	CHECK(&check, thread_state(w->thread) == THREAD_STATE_READY);
+	CHECK(&check, thread_state(w->thread) == THREAD_STATE_FRESH);
 	OK(create_context(control, SCHEDULING_INFINITE, 0, PRIORITY, &w->context));
 	OK(bind(w->context, w->thread));
+	OK(native_start(self, w->thread));
 	CHECK(&check, moves(w, 20 * MS));
 	end_worker(w);
 }

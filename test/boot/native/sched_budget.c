@@ -116,6 +116,8 @@ static uint64_t loot_by_new_contexts(struct worker *w, uint32_t child)
 			continue;
 		}
 		OK(bind(context, w->thread));
+		if (thread_state(w->thread) == THREAD_STATE_FRESH)
+			OK(native_start(self, w->thread));
 		while (!is_out(context))
 			nap(MS);
 		OK(unbind(context));
@@ -178,7 +180,6 @@ static void no_trick_gets_more(void)
 	uint32_t child = child_of_a_fifth();
 	uint64_t loot;
 
-	OK(native_start(self, w->thread));
 	loot = loot_by_new_contexts(w, child);
 	native_print(self, "  a fifth, by new contexts: %lu%%\n", loot);
 	CHECK(&check, loot >= 15 && loot <= 25);

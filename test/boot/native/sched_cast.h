@@ -8,6 +8,7 @@
 #include "abi/endpoint.capnp.h"
 
 #define INTERFACE 0x5eed5eed5eed5eedull
+#include "test/boot/native/made.h"
 #define SHORT (20 * MS)
 #define LONG (20000 * MS)
 
@@ -111,20 +112,6 @@ _Noreturn static void server(uint64_t which, struct ring *ring)
 
 /* -- the cast --------------------------------------------------------------------------- */
 
-static uint32_t made(uint32_t cap, uint64_t interface, uint16_t method)
-{
-	struct native_call call;
-
-	native_call(&call, self, cap, interface, method);
-	if (interface == ENDPOINT_ID)
-		endpoint_facet_params_set_interface(endpoint_facet_params_build(&call.params),
-		                                    INTERFACE);
-	else
-		(void)ledger_endpoint_params_build(&call.params);
-	OK(native_send(&call));
-	return call.caps[0];
-}
-
 static struct worker *act(unsigned i, void (*role)(uint64_t, struct ring *))
 {
 	struct worker *w = make_worker_at(i, role);
@@ -154,14 +141,14 @@ static void start_active_server(unsigned i, uint32_t endpoint, uint32_t next, ui
 }
 
 /* The same without a context. */
-static void start_server(unsigned i, uint32_t next)
+static inline void start_server(unsigned i, uint32_t next)
 {
 	start_active_server(i, new_endpoint(), next, PRIORITY);
 	OK(unbind(workers[i].context));
 }
 
 /* Budget 0: without limit. */
-static void start_client_at(unsigned i, uint32_t facet, uint64_t budget, uint64_t timeout,
+static inline void start_client_at(unsigned i, uint32_t facet, uint64_t budget, uint64_t timeout,
                             uint32_t priority)
 {
 	struct worker *w = act(i, client);
@@ -175,21 +162,21 @@ static void start_client_at(unsigned i, uint32_t facet, uint64_t budget, uint64_
 	OK(native_start(self, w->thread));
 }
 
-static void end_server(unsigned i)
+static inline void end_server(unsigned i)
 {
 	end_worker(&workers[i]);
 	release(actors[i].endpoint);
 	actors[i] = (struct actor){ .endpoint = 0 };
 }
 
-static bool until(volatile uint32_t *value, uint32_t least)
+static inline bool until(volatile uint32_t *value, uint32_t least)
 {
 	for (unsigned i = 0; i < 5000 && *value < least; i++)
 		nap(MS);
 	return *value >= least;
 }
 
-static bool until_moves(const struct worker *w)
+static inline bool until_moves(const struct worker *w)
 {
 	for (unsigned i = 0; i < 1000; i++)
 		if (moves(w, 5 * MS))
@@ -198,7 +185,7 @@ static bool until_moves(const struct worker *w)
 }
 
 /* It stands, and stays so: after what another processor still has to hear of. */
-static bool stands(const struct worker *w)
+static inline bool stands(const struct worker *w)
 {
 	for (unsigned i = 0; i < 300; i++)
 		if (!moves(w, 20 * MS) && !moves(w, 20 * MS))

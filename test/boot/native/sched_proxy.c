@@ -5,6 +5,7 @@
 #include "abi/endpoint.capnp.h"
 
 #define INTERFACE 0x9e09e09e0ull
+#include "test/boot/native/made.h"
 #define LONG (20000 * MS)
 enum { A, B, PRIORITY = 40, MESSAGE = 8 };
 
@@ -18,20 +19,6 @@ static struct ring_sqe *entry(struct ring *ring, enum ring_op op, uint32_t cap)
 
 	*e = (struct ring_sqe){ .op = (uint8_t)op, .cap = cap };
 	return e;
-}
-
-static uint32_t made(uint32_t cap, uint64_t interface, uint16_t method)
-{
-	struct native_call call;
-
-	native_call(&call, self, cap, interface, method);
-	if (interface == ENDPOINT_ID)
-		endpoint_facet_params_set_interface(endpoint_facet_params_build(&call.params),
-		                                    INTERFACE);
-	else
-		(void)ledger_endpoint_params_build(&call.params);
-	OK(native_send(&call));
-	return call.caps[0];
 }
 
 /* Two entries: a call on `facet`, and Process.thread on what its answer brings. */
@@ -101,10 +88,10 @@ static void no_time_is_made_by_proxy(void)
 	for (unsigned i = 0; i < 5000 && !answered; i++)
 		nap(MS);
 	CHECK(&check, answered);
-	OK(native_start(self, workers[B].thread));
+	CHECK_STATUS(&check, STATUS_BUDGET, native_start(self, workers[B].thread));
 	nap(100 * MS);
 	CHECK(&check, workers[B].count == 0);
-	CHECK(&check, thread_state(workers[B].thread) == THREAD_STATE_READY);
+	CHECK(&check, thread_state(workers[B].thread) == THREAD_STATE_FRESH);
 	end_worker(&workers[B]);
 	until_state(w, THREAD_STATE_ENDED);
 	release(w->thread);

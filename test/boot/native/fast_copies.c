@@ -1,0 +1,208 @@
+/* fast_copies.c: capabilities that travel with calls and are let go, by the fast ways:
+ * to a table that must grow, and by several at once while others release and revoke. */
+#include "test/boot/native/fast.h"
+
+#include "abi/revoker.capnp.h"
+
+enum { TURNS = 3000, MANY = 700 };
+
+/* Keeps what comes, or lets it go with the next receive, the fast way. */
+static int keep(struct native *me, uint32_t endpoint, bool lets_go, volatile uint32_t *stop)
+{
+	struct ring *ring = me->ring;
+	struct ring_received *in = (struct ring_received *)(ring->area + 512);
+	uint64_t answered = 0;
+	uint32_t came = 0, count = 0;
+
+	while (stop == NULL || !*stop) {
+		struct ring_sqe *e;
+		const struct ring_cqe *cqe;
+		uint32_t done = 1;
+
+		if (came && lets_go) {
+			(void)entry(ring, RING_RELEASE, came);
+			ring_push(ring);
+			done = 2;
+		}
+		e = entry(ring, RING_SERVE, endpoint);
+		e->token = answered;
+		e->results = (uintptr_t)in;
+		e->results_size = 512;
+		ring_push(ring);
+		(void)!ring_enter(done, RING_FOREVER);
+		if (done == 2 && (cqe = ring_done(ring)) != NULL && cqe->status)
+			return -1;
+		cqe = ring_done(ring);
+		if (!cqe || cqe->status || in->token == 0)
+			return (int)count;
+		came = cqe->caps[0];
+		if ((came != 0) != (in->caps_count == 1))
+			return -2;
+		count += came != 0;
+		answered = in->token;
+		if (in->method == 9) /* the last one; nobody waits for the answer */
+			return (int)count;
+	}
+	return (int)count;
+}
+
+static enum status pass(struct ring *ring, uint32_t facet, uint16_t method, uint32_t cap,
+                        uint64_t timeout)
+{
+	struct ring_sqe *e = entry(ring, RING_CALL, facet);
+
+	e->interface = INTERFACE;
+	e->method = method;
+	e->caps_count = 1;
+	e->caps[0] = cap;
+	ring_push(ring);
+	(void)!ring_enter(1, timeout);
+	return take(ring);
+}
+
+static int keeper(struct native *me)
+{
+	return keep(me, native_find(me, "endpoint"), false, NULL);
+}
+
+/* Its table has to grow, again and again; what it was given it holds until it ends. */
+static void many_to_another_program(void)
+{
+	uint32_t endpoint = new_endpoint(), facet = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	struct native_child child = spawned(keeper, 0);
+	uint32_t n = notification(), dead = notification(), good = 0;
+
+	release(dead);
+	OK(native_grant(self, child.process, "endpoint", endpoint));
+	OK(native_start(self, child.thread));
+	for (unsigned i = 0; i < MANY; i++) {
+		uint64_t timeout = i % 7 == 0 ? LONG_WAY : RING_FOREVER;
+		uint32_t what = i % 5 == 0 ? facet : i % 5 == 1 ? n : endpoint;
+
+		REFUSED(NO_CAP, pass(self->ring, facet, 1, i % 2 ? dead : 0xfffff000, timeout));
+		OK(pass(self->ring, facet, 1, what, timeout));
+		good++;
+	}
+	/* No answer comes to the last one. */
+	REFUSED(GONE, pass(self->ring, facet, 9, n, RING_FOREVER));
+	ended(&child, END_REASON_EXITED, (int32_t)good + 1);
+	release(facet);
+	release(endpoint);
+	release(n);
+}
+
+/* -- all at once --------------------------------------------------------------------------------- */
+
+static volatile uint32_t enough, going, published;
+static volatile int32_t served_well[WORKERS];
+static uint32_t endpoints[2], facets[2];
+
+_Noreturn static void lets_go(uint64_t which, struct ring *ring)
+{
+	struct native me = { .ring = ring };
+
+	served_well[which] = keep(&me, endpoints[which], true, NULL);
+	going--;
+	ring_exit(0);
+}
+
+/* Passes what the third has published, twice what is its own, and releases what it can. */
+_Noreturn static void passes(uint64_t which, struct ring *ring)
+{
+	uint32_t thread = native_find(self, "thread"), facet = facets[which % 2], own = 0;
+	volatile int32_t *failed = &served_well[which];
+
+	for (uint32_t i = 0; i < TURNS; i++) {
+		struct ring_call c = { .cap = thread, .method = THREAD_CONTROL_THREAD,
+		                       .interface = THREAD_CONTROL_ID, .params = ring->area,
+		                       .params_size = 8, .results = ring->area + 64,
+		                       .results_size = 64 };
+		enum status status;
+
+		((uint64_t *)ring->area)[0] = 0;
+		*failed -= ring_call(ring, &c) != STATUS_OK;
+		own = c.caps[0];
+		*failed -= pass(ring, facet, 1, own, RING_FOREVER) != STATUS_OK;
+		status = pass(ring, facet, 1, published, RING_FOREVER);
+		*failed -= status != STATUS_OK && status != STATUS_NO_CAP;
+		/* Both try to release it; one of them does, or the third. */
+		(void)entry(ring, RING_RELEASE, own);
+		ring_push(ring);
+		(void)entry(ring, RING_RELEASE, published);
+		ring_push(ring);
+		(void)entry(ring, RING_RELEASE, own);
+		ring_push(ring);
+		(void)!ring_enter(3, RING_FOREVER);
+		*failed -= take(ring) != STATUS_OK;
+		(void)take(ring);
+		*failed -= take(ring) != STATUS_NO_CAP;
+	}
+	(void)!pass(ring, facet, 9, thread, RING_FOREVER);
+	going--;
+	ring_exit(0);
+}
+
+/* We lease a notification, publish the lease, and take it back. */
+static void lease_and_revoke(uint32_t revoker, uint32_t n)
+{
+	struct native_call call;
+	uint32_t lease;
+
+	native_call(&call, self, revoker, REVOKER_ID, REVOKER_LEASE);
+	revoker_lease_params_set_object(revoker_lease_params_build(&call.params),
+	                                native_attach(&call, n));
+	OK(native_send(&call));
+	lease = call.caps[0];
+	published = lease;
+	for (volatile unsigned i = 0; i < 3000; i++)
+		;
+	native_call(&call, self, revoker, REVOKER_ID, REVOKER_REVOKE);
+	(void)revoker_revoke_params_build(&call.params);
+	OK(native_send(&call));
+	(void)!ring_release(self->ring, lease); /* unless it was released already */
+}
+
+static void all_at_once(void)
+{
+	uint32_t n = notification();
+	uint32_t revoker = made(native_find(self, "ledger"), LEDGER_ID, LEDGER_REVOKER);
+
+	enough = 0;
+	going = 4;
+	for (unsigned i = 0; i < 4; i++) {
+		struct worker *w = make_worker_at(i, i < 2 ? lets_go : passes);
+
+		served_well[i] = 0;
+		if (i < 2) {
+			endpoints[i] = new_endpoint();
+			facets[i] = made(endpoints[i], ENDPOINT_ID, ENDPOINT_FACET);
+		}
+		OK(native_start(self, w->thread));
+	}
+	while (going && enough++ < 200000) {
+		lease_and_revoke(revoker, n);
+		if (enough % 16 == 0)
+			nap(MS / 10);
+	}
+	CHECK(&check, going == 0);
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK(&check, i < 2 ? served_well[i] > TURNS : served_well[i] == 0);
+		if (i < 2 ? served_well[i] <= TURNS : served_well[i] != 0)
+			native_print(self, "thread %u: %d\n", i, served_well[i]);
+		end_worker(&workers[i]);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		release(facets[i]);
+		release(endpoints[i]);
+	}
+	release(revoker);
+	release(n);
+}
+
+int native_main(struct native *given)
+{
+	static void (*const steps[])(void) = { many_to_another_program, all_at_once };
+
+	start_sched(given, "fast_copies");
+	run(steps, sizeof steps / sizeof steps[0]);
+}
