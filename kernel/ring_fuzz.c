@@ -67,6 +67,8 @@ static void leave_page(void *page)
 
 /* -- threads --------------------------------------------------------------- */
 
+static const struct capslot nothing; /* as thread.c's */
+
 UNTRACED static void give_ring(struct thread *t, unsigned kind)
 {
 	struct thread_ring *r = &t->rings[kind];
@@ -80,7 +82,8 @@ UNTRACED static void give_ring(struct thread *t, unsigned kind)
 	}
 	area[40] = (uint64_t)2 << 32; /* what quick methods take */
 	area[50] = (uint64_t)4 << 32;
-	*r = (struct thread_ring){.page = page, .address = RING_ADDRESS + kind * PAGE_SIZE};
+	*r = (struct thread_ring){
+		.page = page, .address = RING_ADDRESS + kind * PAGE_SIZE, .found = &nothing};
 	r->domain = kind == RING_PROGRAM && next() >= 224 ? NULL : &domains[t == threads[1]];
 	/* Indices wrap soon, and there may be few places. */
 	r->sq_head = r->cq_tail = page->sq_head = page->sq_tail = page->cq_tail = (uint32_t)-20;
