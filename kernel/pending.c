@@ -100,14 +100,9 @@ void pending_unlist(struct thread *t, unsigned ring)
 {
 	struct pending *p = t->pending;
 
-<<<<<<< HEAD
 	/* What is chained to it would be another; and its place may be a later entry's. */
 	if (!p || p->next_in_thread || p->place != 0 || p->ring != ring ||
 	    p->on->sq_head - p->sq > RING_SQ_ENTRIES)
-=======
-	if (!p || p->next_in_thread || p->place != 0 || p->ring != ring || p->chained.head ||
-	    p->on->sq_head - p->sq > RING_SQ_ENTRIES) /* its place is a later entry's */
->>>>>>> fuzz
 		return;
 	unlink_from_thread(p);
 	t->own_used = 0;
