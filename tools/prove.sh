@@ -69,12 +69,11 @@ know_provers() {
 
 # A goal that is provable is proved in seconds or hardly ever, and waiting for one that
 # is not is what costs most: so each has few. Only if something is left is all tried
-# again with more (what was proved is remembered). The first prover is asked first: of
-# lemmas about memory z3 proves what cvc4 does not, of all else cvc4 nearly all.
-# prove_goals PROVERS OUTPUT SOURCE OPTION...
+# again with more (what was proved is remembered). cvc4 is asked first, and proves all
+# but a few lemmas about memory; those are z3's.
+# prove_goals OUTPUT SOURCE OPTION...
 prove_goals() {
-	local provers=$1 seconds=10 proved_before=$proved total_before=$total
-	shift
+	local seconds=10 proved_before=$proved total_before=$total
 
 	run_wp "$@" || return 1
 	((proved < total)) || return 0
@@ -88,7 +87,7 @@ run_wp() {
 	shift 2
 
 	frama-c -machdep gcc_x86_64 -c11 -cpp-extra-args="-std=c17 -I. -I$build/gen" \
-		-wp -wp-rte -wp-split -wp-split-depth 4 -wp-prover "$provers" \
+		-wp -wp-rte -wp-split -wp-split-depth 4 -wp-prover cvc4,z3 \
 		-wp-timeout "$seconds" -wp-par "${PROVE_JOBS:-$(nproc)}" \
 		-wp-cache update -wp-cache-dir "$mine/cache" "$@" "$source" > "$out" 2>&1 || return 1
 	! grep -E 'Memory model hypotheses|annot-error' "$out" || return 1
@@ -109,8 +108,8 @@ prove() {
 	fi
 	functions=$(contracted "$unit" | paste -sd,)
 	without=$(comm -13 <(contracted "$unit") <(defined "$unit") | wc -l)
-	if ! { [[ -n $functions ]] && prove_goals cvc4,z3 "$out" "$source" -wp-fct "$functions" &&
-		prove_goals z3,cvc4 "$out.lemmas" "$source" -wp-prop @lemma; } || ((total == 0)); then
+	if ! { [[ -n $functions ]] && prove_goals "$out" "$source" -wp-fct "$functions" &&
+		prove_goals "$out.lemmas" "$source" -wp-prop @lemma; } || ((total == 0)); then
 		cat "$out" "$out.lemmas" 2> /dev/null
 		exit 1
 	fi
