@@ -127,6 +127,15 @@ static void grants_are_seen(void)
 	ended(&child, END_REASON_EXITED, 6);
 }
 
+/* Another CPU may be running it. */
+static void kill_and_wait(const struct native_child *child)
+{
+	struct native_end end;
+
+	OK(native_kill(self, child->process, 1));
+	OK(native_wait(self, child->process, &end));
+}
+
 static void grants_are_refused(void)
 {
 	uint32_t timer = native_find(self, "timer");
@@ -144,7 +153,7 @@ static void grants_are_refused(void)
 	REFUSED(NO_SLOT, native_grant(self, child.process, "one-more", timer));
 	OK(native_start(self, child.thread));
 	REFUSED(DENIED, native_grant(self, child.process, "late", timer));
-	OK(native_kill(self, child.process, 1));
+	kill_and_wait(&child);
 	REFUSED(GONE, native_grant(self, child.process, "late", timer));
 	ended(&child, END_REASON_KILLED, 1);
 }
@@ -154,7 +163,7 @@ static void starts_are_refused(void)
 	struct native_child child = spawned(child_waits, 0);
 	OK(native_start(self, child.thread));
 	REFUSED(BUSY, native_start(self, child.thread));
-	OK(native_kill(self, child.process, 1));
+	kill_and_wait(&child);
 	REFUSED(GONE, native_start(self, child.thread));
 	ended(&child, END_REASON_KILLED, 1);
 }
