@@ -6,14 +6,14 @@
  * exokernel writes there it never reads back. */
 #pragma once
 
+#include "core/capslot.h"
+#include "core/ringindex.h"
 #include "kernel/domain.h"
-#include "kernel/thread.h"
+#include "kernel/reach.h"
 
 #define HOT static inline __attribute__((always_inline))
 #define ONCE(field) (*(const volatile __typeof__(field) *)&(field))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
-
-typedef uint64_t __attribute__((may_alias)) word;
 
 /* The first word of an entry: op, caps_how, method, cap. */
 HOT uint64_t head_of(const struct ring_sqe *sqe)
@@ -31,25 +31,11 @@ HOT const struct ring_sqe *entry_at(const struct thread_ring *r, uint32_t sq)
 	return &r->page->sq[sq % RING_SQ_ENTRIES];
 }
 
-/* True: `size` bytes at `address`, as the thread sees its ring, are in the ring's area,
- * and that is a multiple of 8: *out is where. */
-HOT bool in_area(const struct thread_ring *r, struct ring *page, uint64_t address,
-                 uint32_t size, word **out)
-{
-	uint64_t at = address - r->address, offset = at - offsetof(struct ring, area);
-	uint64_t words = offset >> 3 | offset << 61; /* what is no multiple is large */
-
-	*out = (word *)((uintptr_t)page + at); /* an integer: it may be anywhere */
-	return LIKELY(words <= (RING_AREA_SIZE - size) / 8);
-}
-
-/* captable_lookup while others may change the table: a slot that has the id after
- * its object has been read had it all the time, for ids do not come back. A thread
- * asks the same again and again: where an id's slot is does not change. */
+/* captable_lookup while others may change the table (core/capslot.h). A thread asks the
+ * same again and again: where an id's slot is does not change. */
 HOT struct object *look_up(struct thread_ring *r, uint32_t id)
 {
 	const struct capslot *slot = r->found;
-	struct object *o;
 
 	if (!LIKELY(r->found_id == id)) {
 		slot = captable_slot(&r->domain->table, id);
@@ -58,10 +44,7 @@ HOT struct object *look_up(struct thread_ring *r, uint32_t id)
 		r->found = slot;
 		r->found_id = id;
 	}
-	o = ONCE(slot->object);
-	if (!o || ONCE(slot->epoch) != ONCE(o->epoch) || ONCE(slot->id) != id)
-		return NULL;
-	return o;
+	return capslot_read(slot, id);
 }
 
 /* The second word of a completion that is OK. */
@@ -87,13 +70,13 @@ HOT void write_completion(struct ring *page, struct thread_ring *r, uint32_t cq,
 HOT void show_completions(struct thread_ring *r, uint32_t cq)
 {
 	r->cq_tail = cq;
-	__atomic_store_n(&r->page->cq_tail, cq, __ATOMIC_RELEASE);
+	ringindex_posted(r->page, cq);
 }
 
 HOT void show_consumed(struct thread_ring *r, uint32_t sq)
 {
 	r->sq_head = sq;
-	__atomic_store_n(&r->page->sq_head, sq, __ATOMIC_RELEASE);
+	ringindex_consumed(r->page, sq);
 }
 
 /* -- calls on objects of the exokernel ------------------------------------------------ */

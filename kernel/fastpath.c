@@ -9,7 +9,6 @@
 #include "kernel/fastpath.h"
 
 #include "abi/notification.capnp.h"
-#include "core/capslot.h"
 #include "kernel/arch/x86_64/switch.h"
 #include "kernel/arch/x86_64/trap.h"
 #include "kernel/endpoint.h"
@@ -145,7 +144,7 @@ _Noreturn HOT void hand_over(struct cpu *cpu, struct thread *from, struct thread
 
 /* What is about to stand in another table. */
 struct copied {
-	struct object *object; /* NULL: nothing */
+	struct object *object;
 	uint32_t epoch;
 	struct domain *to;
 };
@@ -308,7 +307,8 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, const struct ring_sqe *
 
 /* -- one call on an object of the exokernel -------------------------------------------- */
 
-/* Gives the bytes of the results; 0: not here. */
+/* Gives the bytes of the results; 0: not here. As quick.c's serve(), but that what is
+ * known of a batch beforehand is here had from the method again: 7 instructions less. */
 HOT uint32_t call_quickly(const struct thread_ring *r, const struct ring_sqe *sqe,
                           struct object *o, const struct quick_method *q)
 {

@@ -1,5 +1,4 @@
 /* quick.c: a batch of entries, as long as they are simple (fastpath.h). */
-#include "core/ringindex.h"
 #include "kernel/fast.h"
 #include "kernel/fastpath.h"
 #include "kernel/lock.h"

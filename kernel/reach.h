@@ -11,14 +11,28 @@
  * is not mapped, or (write) not writable. */
 void *reach(const struct thread *t, unsigned ring, uint64_t address, bool write, size_t *room);
 
-/* The same for `size` bytes that lie 8-aligned in the ring's area; NULL: they do not. */
-static inline void *reach_area(const struct thread_ring *r, uint64_t address, uint32_t size)
-{
-	uint64_t offset = address - r->address - offsetof(struct ring, area);
+typedef uint64_t __attribute__((may_alias)) word;
 
-	if (size > RING_AREA_SIZE || offset > RING_AREA_SIZE - size || offset % 8)
-		return NULL;
-	return r->page->area + offset;
+/* True: `size` bytes at `address`, as the thread sees its ring, are in the area of the
+ * ring, whose page this is, and that is a multiple of 8: *out is where. `size` is at
+ * most the area's. */
+static inline __attribute__((always_inline)) bool
+in_area(const struct thread_ring *r, struct ring *page, uint64_t address, uint32_t size,
+        word **out)
+{
+	uint64_t at = address - r->address, offset = at - offsetof(struct ring, area);
+	uint64_t words = offset >> 3 | offset << 61; /* what is no multiple is large */
+
+	*out = (word *)((uintptr_t)page + at); /* an integer: it may be anywhere */
+	return __builtin_expect(words <= (RING_AREA_SIZE - size) / 8, 1);
+}
+
+/* The same of any size; NULL: they are not. */
+static inline word *reach_area(const struct thread_ring *r, uint64_t address, uint32_t size)
+{
+	word *at;
+
+	return size <= RING_AREA_SIZE && in_area(r, r->page, address, size, &at) ? at : NULL;
 }
 
 /* FAULT: some of it cannot be reached; what came before may have been copied. */

@@ -103,18 +103,19 @@ static void look_again(struct cpu *cpu, int priority)
 		apic_send_ipi(cpu->index, VECTOR_KICK);
 }
 
-void sched_enqueue(struct thread *t)
+static void enqueue_on(struct cpu *cpu, struct thread *t)
 {
-	struct cpu *cpu;
-	unsigned priority;
+	unsigned priority = sched_priority(t);
 
-	if (!sched_has_time(t))
-		return;
-	priority = sched_priority(t);
-	cpu = choose_cpu(t);
 	t->cpu = (uint8_t)cpu->index;
 	runqueue_append(&cpu->queue, &t->node, priority);
 	look_again(cpu, (int)priority);
+}
+
+void sched_enqueue(struct thread *t)
+{
+	if (sched_has_time(t))
+		enqueue_on(choose_cpu(t), t);
 }
 
 /* What others do meanwhile makes the answer no worse than a moment later. */
@@ -133,11 +134,7 @@ bool sched_wants_here(const struct thread *t)
 
 void sched_enqueue_here(struct thread *t)
 {
-	unsigned priority = sched_priority(t);
-
-	t->cpu = (uint8_t)this_cpu->index;
-	runqueue_append(&this_cpu->queue, &t->node, priority);
-	look_again(this_cpu->self, (int)priority);
+	enqueue_on(this_cpu->self, t);
 }
 
 void sched_dequeue(struct thread *t)

@@ -15,6 +15,7 @@ enum {
 	COUNTED_PERCENT = 150,    /* of what a call took before: in instructions, */
 	TIMED_PERCENT = 300,      /* or in time, on a machine with other work */
 	DOMAINS = 1000,
+	PATIENCE = 5000,          /* milliseconds */
 	DOMAIN_PAGES = 38,        /* a small program costs less, with four processors too */
 	GREEDY_PAGES = 2048,
 	NANOSECONDS_A_DAY = 86400,
@@ -147,14 +148,6 @@ static void nap(uint64_t nanoseconds)
 	REFUSED(TIMEOUT, ring_park(self->ring, &word, 0, nanoseconds));
 }
 
-/* All is back, once another CPU has let go of what was killed while it ran there. */
-static void all_is_back(uint64_t before)
-{
-	for (unsigned i = 0; i < 1000 && left(own) != before; i++)
-		nap(5000000);
-	CHECK(&check, left(own) == before);
-}
-
 static void memory_until_refused(void)
 {
 	uint32_t purse = child(own, PURSE), shop, object;
@@ -175,7 +168,7 @@ static void memory_until_refused(void)
 	let_go();
 	release(shop);
 	release(purse);
-	all_is_back(left_before);
+	CHECK(&check, comes_back(own, left_before, PATIENCE));
 }
 
 static void ledgers_until_refused(void)
@@ -192,7 +185,7 @@ static void ledgers_until_refused(void)
 	nobody_is_slower("with a purse spent on ledgers");
 	let_go();
 	release(purse);
-	all_is_back(left_before);
+	CHECK(&check, comes_back(own, left_before, PATIENCE));
 }
 
 /* Small objects of every kind and size, then every second one goes: pages half
@@ -220,7 +213,7 @@ static void objects_until_refused(void)
 	let_go();
 	CHECK(&check, account_of(purse).used == 0);
 	release(purse);
-	all_is_back(left_before);
+	CHECK(&check, comes_back(own, left_before, PATIENCE));
 }
 
 /* -- domains -------------------------------------------------------------------------- */
@@ -318,7 +311,7 @@ static void domains_until_refused(void)
 	while (other_count > 0)
 		kill(&others[--other_count]);
 	release(libos);
-	all_is_back(left_before);
+	CHECK(&check, comes_back(own, left_before, PATIENCE));
 }
 
 static void start_thread(uint32_t thread)
@@ -344,7 +337,7 @@ static void a_thousand_domains(void)
 	while (other_count > 0)
 		kill(&others[--other_count]);
 	release(libos);
-	all_is_back(left_before);
+	CHECK(&check, comes_back(own, left_before, PATIENCE));
 	nobody_is_slower("after all that");
 }
 

@@ -92,6 +92,17 @@ static inline uint64_t left(uint32_t ledger)
 	return account.limit - account.used;
 }
 
+/* True: so much is left again, within so many milliseconds or so: what was killed while
+ * it ran on another CPU is let go of a little later. */
+static inline bool comes_back(uint32_t ledger, uint64_t bytes, unsigned patience)
+{
+	static uint32_t word;
+
+	for (unsigned i = 0; i < patience && left(ledger) != bytes; i++)
+		REFUSED(TIMEOUT, ring_park(self->ring, &word, 0, 1000000));
+	return left(ledger) == bytes;
+}
+
 static inline uint32_t child(uint32_t ledger, uint64_t bytes)
 {
 	uint32_t made = 0;

@@ -148,14 +148,6 @@ static void nap(uint64_t nanoseconds)
 	REFUSED(TIMEOUT, ring_park(self->ring, &word, 0, nanoseconds));
 }
 
-/* What the greedy one made ends a little later than it. */
-static bool comes_back(uint64_t bytes)
-{
-	for (unsigned i = 0; i < PATIENCE && left(own) != bytes; i++)
-		nap(1000000);
-	return left(own) == bytes;
-}
-
 static void a_neighbour_goes_on(void)
 {
 	uint64_t before = left(own), usually = usual();
@@ -173,7 +165,7 @@ static void a_neighbour_goes_on(void)
 		native_print(self, "neighbours: of %u looks %u found calls slower\n", looks, slower);
 	CHECK(&check, slower <= looks / 4);
 	stop_greedy(&child, purse);
-	CHECK(&check, comes_back(before));
+	CHECK(&check, comes_back(own, before, PATIENCE));
 }
 
 static void killed_at_any_moment(void)
@@ -184,7 +176,7 @@ static void killed_at_any_moment(void)
 		struct native_child child = start_greedy(purse);
 		nap(300000 * (i + 1));
 		stop_greedy(&child, purse);
-		CHECK(&check, comes_back(before));
+		CHECK(&check, comes_back(own, before, PATIENCE));
 	}
 }
 
