@@ -89,7 +89,7 @@ $(BUILD)/obj/kernel/kernel/space.c.o: flags_kernel += -fno-inline-functions
 # Nobody is above them in a backtrace.
 $(BUILD)/obj/kernel/kernel/quick.c.o: flags_kernel += -fomit-frame-pointer
 $(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += -fomit-frame-pointer $(if $(findstring clang,$(CC)),,\
-        -mpreferred-stack-boundary=4 $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
+        -fno-peephole2 -mpreferred-stack-boundary=4 $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
 
 objects = $(patsubst %,$(BUILD)/obj/$(1)/%.o,$(2))
 

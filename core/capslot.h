@@ -46,7 +46,8 @@ static inline bool capslot_has(const struct capslot *slot, uint32_t id)
 
 /* The live object that `id` names, or NULL, in a slot that has the id, or has had it
  * once: capslot_has() or captable_slot() told so. */
-static inline struct object *capslot_read(const struct capslot *slot, uint32_t id)
+static inline __attribute__((always_inline)) struct object *
+capslot_read(const struct capslot *slot, uint32_t id)
 {
 	struct object *o = __atomic_load_n(&slot->object, __ATOMIC_ACQUIRE);
 

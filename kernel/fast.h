@@ -26,9 +26,12 @@ HOT uint16_t op_and_caps(uint64_t head)
 	return (uint16_t)head;
 }
 
-HOT const struct ring_sqe *entry_at(const struct thread_ring *r, uint32_t sq)
+HOT const struct ring_sqe *entry_at(const struct ring *page, uint32_t sq)
 {
-	return &r->page->sq[sq % RING_SQ_ENTRIES];
+	const char *at = (const char *)page + sq % RING_SQ_ENTRIES * sizeof(struct ring_sqe);
+
+	__asm__("" : "+r"(at)); /* the rest goes into its fields' offsets */
+	return (const struct ring_sqe *)(at + offsetof(struct ring, sq));
 }
 
 /* captable_lookup while others may change the table (core/capslot.h). A thread asks the
@@ -67,16 +70,16 @@ HOT void write_completion(struct ring *page, struct thread_ring *r, uint32_t cq,
 	r->answered_at[sq % RING_SQ_ENTRIES] = (uint8_t)at;
 }
 
-HOT void show_completions(struct thread_ring *r, uint32_t cq)
+HOT void show_completions(struct ring *page, struct thread_ring *r, uint32_t cq)
 {
 	r->cq_tail = cq;
-	ringindex_posted(r->page, cq);
+	ringindex_posted(page, cq);
 }
 
-HOT void show_consumed(struct thread_ring *r, uint32_t sq)
+HOT void show_consumed(struct ring *page, struct thread_ring *r, uint32_t sq)
 {
 	r->sq_head = sq;
-	ringindex_consumed(r->page, sq);
+	ringindex_consumed(page, sq);
 }
 
 /* -- calls on objects of the exokernel ------------------------------------------------ */
