@@ -28,26 +28,33 @@ HOT uint16_t op_and_caps(uint64_t head)
 
 HOT const struct ring_sqe *entry_at(const struct ring *page, uint32_t sq)
 {
-	const char *at = (const char *)page + sq % RING_SQ_ENTRIES * sizeof(struct ring_sqe);
+	const char *at;
 
+	__asm__("" : "+r"(sq)); /* its place is made again where else it is needed */
+	at = (const char *)page + sq % RING_SQ_ENTRIES * sizeof(struct ring_sqe);
 	__asm__("" : "+r"(at)); /* the rest goes into its fields' offsets */
 	return (const struct ring_sqe *)(at + offsetof(struct ring, sq));
+}
+
+/* Sees to it that r->found is where `id` stands. */
+static __attribute__((noinline, unused)) bool find_slot(struct thread_ring *r, uint32_t id)
+{
+	const struct capslot *slot = captable_slot(&r->domain->table, id);
+
+	if (!slot)
+		return false;
+	r->found = slot;
+	r->found_id = id;
+	return true;
 }
 
 /* captable_lookup while others may change the table (core/capslot.h). A thread asks the
  * same again and again: where an id's slot is does not change. */
 HOT struct object *look_up(struct thread_ring *r, uint32_t id)
 {
-	const struct capslot *slot = r->found;
-
-	if (!LIKELY(r->found_id == id)) {
-		slot = captable_slot(&r->domain->table, id);
-		if (!slot)
-			return NULL;
-		r->found = slot;
-		r->found_id = id;
-	}
-	return capslot_read(slot, id);
+	if (!LIKELY(r->found_id == id) && !find_slot(r, id))
+		return NULL;
+	return capslot_read(r->found, id);
 }
 
 /* The second word of a completion that is OK. */

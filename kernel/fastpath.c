@@ -25,10 +25,10 @@ enum {
 
 extern const char gate_resume[];
 
-/* In words, of a message; more than there may be if it is too long, or not of words. */
+/* Of a message's size, a number of words; a large one if it is none. */
 HOT uint64_t words_of(uint64_t size)
 {
-	__asm__("" : "+r"(size)); /* that half of it is 0 would be seen, and no rotation */
+	__asm__("" : "+r"(size)); /* or gcc sees that half of it is 0, and no rotation */
 	return size >> 3 | size << 61;
 }
 
@@ -181,6 +181,13 @@ HOT uint32_t copy_end(struct object *o, uint32_t epoch, struct domain *to)
 	return id;
 }
 
+/* Bytes that a call with so many words comes to. */
+HOT uint32_t whole(uint64_t words)
+{
+	__asm__("" : "+r"(words)); /* cheaper made again than kept */
+	return (uint32_t)(8 * words + sizeof(struct ring_received));
+}
+
 /* CALL of a facet whose server waits for it. Does not return if it goes this way.
  * `brings`: a capability; known where this is inlined. */
 HOT void call_server(struct cpu *cpu, struct thread *t, struct ring *page, uint32_t sq,
@@ -189,32 +196,34 @@ HOT void call_server(struct cpu *cpu, struct thread *t, struct ring *page, uint3
 {
 	struct thread_ring *r = &t->rings[RING_PROGRAM], *on;
 	struct endpoint *e = f->endpoint;
-	uint64_t words = words_of(ONCE(sqe->params_size));
-	uint32_t whole;
+	uint64_t words = ONCE(sqe->params_size);
 	struct pending *receiver, *c;
 	struct thread *server;
 	struct object *o = NULL;
 	struct served *served;
+	struct ring_received *received;
 	word *params, *to;
 	uint32_t cap = 0, epoch = 0;
-	uint8_t slot;
 
 	__asm__("" : "=r"(params)); /* none, if there are no words */
-	if (f->interface != ONCE(sqe->interface) || words > MESSAGE_MOST / 8)
+	if (f->interface != ONCE(sqe->interface))
 		return;
-	if (words && !in_area(r, page, ONCE(sqe->params), MESSAGE_MOST, &params))
-		return;
+	if (words) {
+		words = words_of(words);
+		if (words > MESSAGE_MOST / 8 ||
+		    !in_area(r, page, ONCE(sqe->params), MESSAGE_MOST, &params))
+			return;
+	}
 	if (!flag_take(&e->flag))
 		return;
 	receiver = e->receivers.head;
 	if (!receiver)
 		goto slowly;
-	whole = (uint32_t)(8 * words + sizeof(struct ring_received));
 	server = receiver->thread;
 	on = receiver->on;
 	if (!in_area(on, on->page, receiver->results_address.v,
 	             MESSAGE_MOST + sizeof(struct ring_received), &to) ||
-	    whole > receiver->results_size || e->server != server ||
+	    whole(words) > receiver->results_size || e->server != server ||
 	    (uintptr_t)server->lender | (uintptr_t)receiver->next)
 		goto slowly;
 	if (brings) {
@@ -232,19 +241,21 @@ HOT void call_server(struct cpu *cpu, struct thread *t, struct ring *page, uint3
 	if (brings)
 		cap = copy_end(o, epoch, on->domain);
 
-	slot = receiver->receive.slot;
-	served = &server->served[slot];
+	served = receiver->receive.served;
 	served->token += RING_SERVED;
-	to[0] = served->token;
-	to[1] = f->badge;
-	to[2] = f->interface;
-	to[3] = (uint16_t)(head >> 16) | (uint64_t)brings << 16 | words << 35;
+	received = (struct ring_received *)to;
+	received->token = served->token;
+	received->badge = f->badge;
+	received->interface = f->interface;
+	received->method = (uint16_t)(head >> 16);
+	received->caps_count = brings;
+	received->params_size = (uint32_t)(8 * words);
 	if (words)
-		copy_words(to + 4, params, words);
-	answered(server, receiver, on, whole, cap);
+		copy_words(to + sizeof(*received) / 8, params, words);
+	answered(server, receiver, on, whole(words), cap);
 	c = wait_for(t, page, sq, sqe, endpoint_cancel_call);
 	c->call.server = server;
-	c->call.slot = slot;
+	c->call.served = served;
 	served->call = c;
 	sched_hand_context(t, server, c);
 	hand_over(cpu, t, server, on);
@@ -275,7 +286,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, struct ring *page, uint
 	uint64_t token = ONCE(sqe->token);
 	struct served *served = &t->served[0];
 	struct pending *c = served->call, *receiver;
-	uint64_t words = words_of(ONCE(sqe->params_size));
+	uint64_t words = ONCE(sqe->params_size);
 	struct endpoint *e;
 	struct thread *caller;
 	word *answer, *to;
@@ -288,6 +299,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, struct ring *page, uint
 		return;
 	on = c->on;
 	if (words) {
+		words = words_of(words);
 		if (words > MESSAGE_MOST / 8 || c->results_size < 8 * words)
 			return;
 		if (!in_area(r, page, ONCE(sqe->params), MESSAGE_MOST, &answer) ||
@@ -313,7 +325,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, struct ring *page, uint
 	sched_hand_back(t, caller);
 	receiver = wait_for(t, page, sq, sqe, endpoint_cancel_receive);
 	receiver->receive.endpoint = e;
-	receiver->receive.slot = 0;
+	receiver->receive.served = served;
 	e->receivers.head = e->receivers.tail = receiver;
 	flag_drop(&e->flag);
 	hand_over(cpu, t, caller, on);
@@ -426,54 +438,6 @@ __attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t,
 	return true;
 }
 
-/* -- RELEASE ---------------------------------------------------------------------------- */
-
-/* Of what others hold too. */
-HOT bool release(struct domain *d, uint32_t id)
-{
-	struct capslot *slot;
-	bool good;
-
-	if (!d || !flag_take(&d->flag))
-		return false;
-	slot = captable_slot(&d->table, id);
-	good = slot && slot->epoch != CAPTABLE_MOVING && object_drop_shared(slot->object);
-	if (LIKELY(good))
-		(void)captable_empty(&d->table, slot);
-	flag_drop(&d->flag);
-	return good;
-}
-
-/* RELEASEs that come before anything else; what is left is quick_enter's, as which this
- * tells. */
-__attribute__((noinline)) static enum quick release_first(uint64_t least, uint64_t timeout_ns,
-                                                          struct thread_ring *r)
-{
-	struct ring *page = r->page;
-	uint32_t sq = r->sq_head, cq = r->cq_tail, count = ringindex_queued(page, sq);
-	uint32_t used = ringindex_unconsumed(page, cq);
-	uint64_t head;
-
-	if (count - 1 >= RING_SQ_ENTRIES || !ringindex_has_places(used, r->pending, count) ||
-	    least > used + count)
-		return QUICK_NOT;
-	used += count;
-	do {
-		const struct ring_sqe *sqe = entry_at(page, sq);
-
-		head = head_of(sqe);
-		if ((uint8_t)head != RING_RELEASE || !release(r->domain, (uint32_t)(head >> 32)))
-			break;
-		write_completion(page, r, cq++, sq++, ONCE(sqe->user_data), done_with(0), 0);
-	} while (--count);
-	show_consumed(page, r, sq);
-	show_completions(page, r, cq);
-	if (!count)
-		return QUICK_ALL;
-	return count == 1 && least == used && timeout_ns == RING_FOREVER ? QUICK_BUT_LAST :
-	                                                                   QUICK_NOT;
-}
-
 /* -- cap_enter ------------------------------------------------------------------------------ */
 
 /* The one entry, which the thread will wait for. True: it is done already. */
@@ -514,17 +478,6 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_
 	return true;
 }
 
-/* Anything but one entry to wait for, and no completion but its. */
-__attribute__((noinline)) static enum quick several(uint64_t least, uint64_t timeout_ns,
-                                                    struct thread_ring *r)
-{
-	enum quick done = QUICK_NOT;
-
-	if ((uint8_t)head_of(entry_at(r->page, r->sq_head)) == RING_RELEASE)
-		done = release_first(least, timeout_ns, r);
-	return done == QUICK_NOT ? quick_enter(least, timeout_ns, r) : done;
-}
-
 /* What is left is for ring_enter. Nothing is half done. */
 void fast_enter(uint64_t least, uint64_t timeout_ns, uint64_t rdx, uint64_t rcx,
                 struct cpu *cpu, struct thread *t)
@@ -543,7 +496,7 @@ void fast_enter(uint64_t least, uint64_t timeout_ns, uint64_t rdx, uint64_t rcx,
 	sq = r->sq_head;
 	if (!LIKELY(ONCE(page->sq_tail) == sq + 1 && ONCE(page->cq_head) == r->cq_tail &&
 	            least == 1 && timeout_ns == RING_FOREVER)) {
-		enum quick done = several(least, timeout_ns, r);
+		enum quick done = quick_enter(least, timeout_ns, r);
 
 		if (done == QUICK_ALL)
 			leave(cpu, t);
