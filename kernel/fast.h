@@ -26,19 +26,30 @@ HOT uint16_t op_and_caps(uint64_t head)
 	return (uint16_t)head;
 }
 
-HOT const struct ring_sqe *entry_at(const struct ring *page, uint32_t sq)
+HOT uint32_t cap_of(uint64_t head)
 {
-	const char *at;
+	return (uint32_t)(head >> 32);
+}
 
-	__asm__("" : "+r"(sq)); /* its place is made again where else it is needed */
-	at = (const char *)page + sq % RING_SQ_ENTRIES * sizeof(struct ring_sqe);
+/* By its place among the ring's. */
+HOT const struct ring_sqe *entry_in(const struct ring *page, uint64_t place)
+{
+	const char *at = (const char *)page + place * sizeof(struct ring_sqe);
+
 	__asm__("" : "+r"(at)); /* the rest goes into its fields' offsets */
 	return (const struct ring_sqe *)(at + offsetof(struct ring, sq));
 }
 
-/* Sees to it that r->found is where `id` stands. */
-static __attribute__((noinline, unused)) bool find_slot(struct thread_ring *r, uint32_t id)
+HOT const struct ring_sqe *entry_at(const struct ring *page, uint32_t sq)
 {
+	__asm__("" : "+r"(sq)); /* its place is made again where else it is needed */
+	return entry_in(page, sq % RING_SQ_ENTRIES);
+}
+
+/* Sees to it that r->found is where the entry's capability stands. */
+static __attribute__((noinline, unused)) bool find_slot(struct thread_ring *r, uint64_t head)
+{
+	uint32_t id = cap_of(head);
 	const struct capslot *slot = captable_slot(&r->domain->table, id);
 
 	if (!slot)
@@ -50,9 +61,11 @@ static __attribute__((noinline, unused)) bool find_slot(struct thread_ring *r, u
 
 /* captable_lookup while others may change the table (core/capslot.h). A thread asks the
  * same again and again: where an id's slot is does not change. */
-HOT struct object *look_up(struct thread_ring *r, uint32_t id)
+HOT struct object *look_up(struct thread_ring *r, uint64_t head)
 {
-	if (!LIKELY(r->found_id == id) && !find_slot(r, id))
+	uint32_t id = cap_of(head);
+
+	if (!LIKELY(r->found_id == id) && !find_slot(r, head))
 		return NULL;
 	return capslot_read(r->found, id);
 }
@@ -63,8 +76,9 @@ HOT uint64_t done_with(uint32_t results_size)
 	return STATUS_OK | (uint64_t)results_size << 32;
 }
 
-/* A completion with a capability, or none (0), at `cq`; not shown yet. */
-HOT void write_completion(struct ring *page, struct thread_ring *r, uint32_t cq, uint32_t sq,
+/* A completion with a capability, or none (0), at `cq`, for the entry at `place`; not shown
+ * yet. */
+HOT void write_completion(struct ring *page, struct thread_ring *r, uint32_t cq, uint64_t place,
                           uint64_t user_data, uint64_t done, uint32_t cap)
 {
 	uint32_t at = cq % RING_CQ_ENTRIES;
@@ -74,7 +88,7 @@ HOT void write_completion(struct ring *page, struct thread_ring *r, uint32_t cq,
 	cqe[1] = done;
 	cqe[2] = cap;
 	cqe[3] = 0;
-	r->answered_at[sq % RING_SQ_ENTRIES] = (uint8_t)at;
+	r->answered_at[place] = (uint8_t)at;
 }
 
 HOT void show_completions(struct ring *page, struct thread_ring *r, uint32_t cq)

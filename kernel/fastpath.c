@@ -25,6 +25,16 @@ enum {
 
 extern const char gate_resume[];
 
+/* in_area, and where it is stands in one register from here on. */
+HOT bool message_at(const struct thread_ring *r, struct ring *page, uint64_t address,
+                    uint32_t size, word **out)
+{
+	bool good = in_area(r, page, address, size, out);
+
+	__asm__("" : "+r"(*out));
+	return good;
+}
+
 /* Of a message's size, a number of words; a large one if it is none. */
 HOT uint64_t words_of(uint64_t size)
 {
@@ -81,7 +91,7 @@ HOT void answered(struct thread *t, const struct pending *p, struct thread_ring 
 	struct ring *page = r->page;
 	uint32_t cq = r->cq_tail;
 
-	write_completion(page, r, cq, p->sq, p->user_data, done_with(size), cap);
+	write_completion(page, r, cq, p->sq % RING_SQ_ENTRIES, p->user_data, done_with(size), cap);
 	show_completions(page, r, cq + 1);
 	t->direct = NULL;
 }
@@ -184,15 +194,14 @@ HOT uint32_t copy_end(struct object *o, uint32_t epoch, struct domain *to)
 /* Bytes that a call with so many words comes to. */
 HOT uint32_t whole(uint64_t words)
 {
-	__asm__("" : "+r"(words)); /* cheaper made again than kept */
+	__asm__("" : "+r"(words)); /* it is cheaper to make it than to keep it */
 	return (uint32_t)(8 * words + sizeof(struct ring_received));
 }
 
 /* CALL of a facet whose server waits for it. Does not return if it goes this way.
  * `brings`: a capability; known where this is inlined. */
 HOT void call_server(struct cpu *cpu, struct thread *t, struct ring *page, uint32_t sq,
-                     const struct ring_sqe *sqe, uint64_t head, const struct facet *f,
-                     bool brings)
+                     const struct ring_sqe *sqe, const struct facet *f, bool brings)
 {
 	struct thread_ring *r = &t->rings[RING_PROGRAM], *on;
 	struct endpoint *e = f->endpoint;
@@ -211,7 +220,7 @@ HOT void call_server(struct cpu *cpu, struct thread *t, struct ring *page, uint3
 	if (words) {
 		words = words_of(words);
 		if (words > MESSAGE_MOST / 8 ||
-		    !in_area(r, page, ONCE(sqe->params), MESSAGE_MOST, &params))
+		    !message_at(r, page, ONCE(sqe->params), MESSAGE_MOST, &params))
 			return;
 	}
 	if (!flag_take(&e->flag))
@@ -221,9 +230,9 @@ HOT void call_server(struct cpu *cpu, struct thread *t, struct ring *page, uint3
 		goto slowly;
 	server = receiver->thread;
 	on = receiver->on;
-	if (!in_area(on, on->page, receiver->results_address.v,
+	if (!message_at(on, on->page, receiver->results_address.v,
 	             MESSAGE_MOST + sizeof(struct ring_received), &to) ||
-	    whole(words) > receiver->results_size || e->server != server ||
+	    8 * words + sizeof(struct ring_received) > receiver->results_size || e->server != server ||
 	    (uintptr_t)server->lender | (uintptr_t)receiver->next)
 		goto slowly;
 	if (brings) {
@@ -247,7 +256,7 @@ HOT void call_server(struct cpu *cpu, struct thread *t, struct ring *page, uint3
 	received->token = served->token;
 	received->badge = f->badge;
 	received->interface = f->interface;
-	received->method = (uint16_t)(head >> 16);
+	received->method = ONCE(sqe->method);
 	received->caps_count = brings;
 	received->params_size = (uint32_t)(8 * words);
 	if (words)
@@ -269,11 +278,11 @@ __attribute__((noinline)) static void call_server_with_cap(struct cpu *cpu, stru
 {
 	const struct ring_sqe *sqe = entry_at(page, sq);
 	uint64_t head = head_of(sqe);
-	const struct object *o = look_up(&t->rings[RING_PROGRAM], (uint32_t)(head >> 32));
+	const struct object *o = look_up(&t->rings[RING_PROGRAM], head);
 
 	if (op_and_caps(head) == (RING_CALL | ONE_CAP) && o && o->type == &facet_type &&
 	    !t->pending)
-		call_server(cpu, t, page, sq, sqe, head, (const struct facet *)o, true);
+		call_server(cpu, t, page, sq, sqe, (const struct facet *)o, true);
 }
 
 /* SERVE with status OK, when the caller waits for this answer and nobody else waits for
@@ -302,11 +311,11 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, struct ring *page, uint
 		words = words_of(words);
 		if (words > MESSAGE_MOST / 8 || c->results_size < 8 * words)
 			return;
-		if (!in_area(r, page, ONCE(sqe->params), MESSAGE_MOST, &answer) ||
-		    !in_area(on, on->page, c->results_address.v, MESSAGE_MOST, &to))
+		if (!message_at(r, page, ONCE(sqe->params), MESSAGE_MOST, &answer) ||
+		    !message_at(on, on->page, c->results_address.v, MESSAGE_MOST, &to))
 			return;
 	}
-	o = look_up(r, (uint32_t)(head >> 32));
+	o = look_up(r, head);
 	if (!o || o->type != &endpoint_type)
 		return;
 	e = (struct endpoint *)o;
@@ -346,7 +355,7 @@ HOT uint32_t call_quickly(struct cpu *cpu, const struct thread_ring *r, struct r
 		return 0;
 	if (q->params && !quick_params(r, sqe, q->params, params))
 		return 0;
-	if (!in_area(r, page, ONCE(sqe->results), QUICK_MESSAGE, &results) ||
+	if (!message_at(r, page, ONCE(sqe->results), QUICK_MESSAGE, &results) ||
 	    q->serve(o, params, results + 1))
 		return 0;
 	results[0] = root_of(q->results);
@@ -378,7 +387,7 @@ HOT bool wake_waiter(struct notification *n, uint64_t bits)
 	word *to = NULL;
 
 	if (p->next || !taken || p->results_size < size || !sched_has_time(t) ||
-	    (size && !in_area(p->on, p->on->page, p->results_address.v, size, &to)) ||
+	    (size && !message_at(p->on, p->on->page, p->results_address.v, size, &to)) ||
 	    !sched_wants_here(t) || !object_drop_shared(&n->object))
 		return false;
 	if (!claim(t, p)) {
@@ -404,7 +413,7 @@ HOT void complete(struct ring *page, struct thread_ring *r, uint32_t sq,
 {
 	uint32_t cq = r->cq_tail;
 
-	write_completion(page, r, cq, sq, ONCE(sqe->user_data), done_with(size), 0);
+	write_completion(page, r, cq, sq % RING_SQ_ENTRIES, ONCE(sqe->user_data), done_with(size), 0);
 	show_consumed(page, r, sq + 1);
 	show_completions(page, r, cq + 1);
 }
@@ -457,12 +466,12 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_
 			call_server_with_cap(cpu, t, page, sq);
 		return false;
 	}
-	o = look_up(r, (uint32_t)(head >> 32));
+	o = look_up(r, head);
 	if (!o)
 		return false;
 	if (o->type == &facet_type) {
 		if (!t->pending)
-			call_server(cpu, t, page, sq, sqe, head, (const struct facet *)o, false);
+			call_server(cpu, t, page, sq, sqe, (const struct facet *)o, false);
 		return false;
 	}
 	if (r->pending >= RING_CQ_ENTRIES)

@@ -31,7 +31,7 @@ static bool find(struct thread_ring *r, const struct ring_sqe *sqe, struct batch
 
 	if (op_and_caps(head) != RING_CALL)
 		return false;
-	o = look_up(r, (uint32_t)(head >> 32));
+	o = look_up(r, head);
 	if (!o)
 		return false;
 	q = quick_method_of(sqe, head, o);
@@ -83,14 +83,14 @@ static uint32_t serve_calls(struct thread_ring *r, uint32_t sq, uint32_t tail, u
 	if (!find(r, entry_at(page, sq), &b))
 		return sq;
 	do {
-		const struct ring_sqe *sqe = &page->sq[sq % RING_SQ_ENTRIES];
+		uint64_t place = sq % RING_SQ_ENTRIES;
+		const struct ring_sqe *sqe = entry_in(page, place);
 
-		__asm__("" : "+r"(sqe)); /* one register, not the sum of two */
 		if (!is_same(sqe, &b) && !find(r, sqe, &b))
 			break;
 		if (!serve(r, page, sqe, &b))
 			break;
-		write_completion(page, r, sq + b.ahead, sq, ONCE(sqe->user_data), b.done, 0);
+		write_completion(page, r, sq + b.ahead, place, ONCE(sqe->user_data), b.done, 0);
 	} while (++sq != b.tail);
 	return sq;
 }
@@ -148,9 +148,10 @@ __attribute__((noinline)) static enum quick releases_first(uint64_t least, uint6
 		const struct ring_sqe *sqe = entry_at(page, sq);
 
 		head = head_of(sqe);
-		if ((uint8_t)head != RING_RELEASE || !release(r->domain, (uint32_t)(head >> 32)))
+		if ((uint8_t)head != RING_RELEASE || !release(r->domain, cap_of(head)))
 			break;
-		write_completion(page, r, cq++, sq++, ONCE(sqe->user_data), done_with(0), 0);
+		write_completion(page, r, cq++, sq++ % RING_SQ_ENTRIES, ONCE(sqe->user_data),
+		                 done_with(0), 0);
 	} while (--count);
 	show_consumed(page, r, sq);
 	show_completions(page, r, cq);

@@ -22,10 +22,10 @@ in_area(const struct thread_ring *r, struct ring *page, uint64_t address, uint32
 {
 	uint64_t at = address - r->area;
 	uint64_t words = at >> 3 | at << 61; /* what is no multiple is large */
-	uintptr_t to = (uintptr_t)page + at; /* an integer: it may be anywhere */
+	/* An integer: it may be anywhere. */
+	uintptr_t to = (uintptr_t)page + at + offsetof(struct ring, area);
 
-	__asm__("" : "+r"(to)); /* one register from here on; the rest is an offset */
-	*out = (word *)(to + offsetof(struct ring, area));
+	*out = (word *)to;
 	return __builtin_expect(words <= (RING_AREA_SIZE - size) / 8, 1);
 }
 
