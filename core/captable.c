@@ -30,7 +30,7 @@ enum status captable_grow(struct captable *t, struct capslot *page)
 		bool last = i == CAPTABLE_PAGE_SLOTS - 1;
 
 		page[i] = (struct capslot){.epoch = last ? t->free_head : first + i + 1,
-		                           .id = with_index(next_id(0), CAPTABLE_SLOTS - 1 - (first + i))};
+		                           .id = with_index(next_generation(0) * CAPTABLE_SLOTS, CAPTABLE_SLOTS - 1 - (first + i))};
 	}
 	t->pages[t->page_count++] = page;
 	t->free_head = (uint16_t)first;

@@ -14,29 +14,31 @@ static inline struct capslot *slot_at(const struct captable *t, uint32_t index)
 	return &t->pages[index / CAPTABLE_PAGE_SLOTS][index % CAPTABLE_PAGE_SLOTS];
 }
 
-/*@ requires laid_out(t) && index < slots(t);
+/*@ requires laid_out(t) && index < slots(t) && slot == slot_of(t, index);
     assigns *slot_of(t, index);
     ensures pages_stay{Pre, Post}(t);
     ensures laid_out(t);
     ensures slots_stay{Pre, Post}(t, index);
     ensures *slot_of(t, index) == to;
 */
-static inline void set_slot(struct captable *t, uint32_t index, struct capslot to)
+/* `t` and `index` are for the contract. */
+static inline void set_slot(const struct captable *t, uint32_t index, struct capslot *slot,
+                            struct capslot to)
 {
-	capslot_set(slot_at(t, index), to);
+	(void)t;
+	(void)index;
+	capslot_set(slot, to);
 }
 
 /*@ assigns \nothing;
-    ensures \result == successor(id);
+    ensures \result == generation_of(successor(id)) && 1 <= \result < CAPTABLE_GENERATIONS;
 */
-/* The id of a slot's next use. Generation 0 is passed over, so that id 0 stays
- * nobody's. */
-static inline uint32_t next_id(uint32_t id)
+/* Of a slot's next use. 0 is passed over, so that id 0 stays nobody's. */
+static inline uint32_t next_generation(uint32_t id)
 {
-	uint32_t index = id % CAPTABLE_SLOTS;
 	uint32_t generation = (id / CAPTABLE_SLOTS + 1) % CAPTABLE_GENERATIONS;
 
-	return (generation ? generation : 1) * CAPTABLE_SLOTS + index;
+	return generation ? generation : 1;
 }
 
 /*@ requires index < CAPTABLE_SLOTS;
@@ -68,7 +70,7 @@ static inline uint32_t captable_fill(struct captable *t, struct object *object, 
 	t->free_head = (uint16_t)slot->epoch;
 	t->used++;
 	//@ assert laid_out(t) && pages_stay{Pre, Here}(t) && slots_stay{Pre, Here}(t, -1);
-	set_slot(t, index, (struct capslot){object, epoch, id});
+	set_slot(t, index, slot, (struct capslot){object, epoch, id});
 	//@ assert slots_stay{Pre, Here}(t, index);
 	//@ assert free_stay{Pre, Here}(t, index);
 	//@ assert is_used(t, index) && index_of(id) == index && generation_of(id) >= 1;
@@ -89,9 +91,9 @@ static inline struct object *captable_empty(struct captable *t, struct capslot *
 {
 	struct object *object = slot->object;
 	uint32_t index = slot->id % CAPTABLE_SLOTS;
-	uint32_t id = with_index(next_id(slot->id), CAPTABLE_SLOTS - 1 - index);
+	uint32_t id = next_generation(slot->id) * CAPTABLE_SLOTS + (CAPTABLE_SLOTS - 1 - index);
 
-	set_slot(t, index, (struct capslot){.epoch = t->free_head, .id = id});
+	set_slot(t, index, slot, (struct capslot){.epoch = t->free_head, .id = id});
 	t->free_head = (uint16_t)index;
 	t->used--;
 	//@ assert laid_out(t) && pages_stay{Pre, Here}(t) && slots_stay{Pre, Here}(t, index);

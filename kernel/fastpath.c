@@ -62,6 +62,15 @@ HOT void copy_words(word *to, const word *from, uint64_t words)
 	}
 }
 
+/* This CPU's, in a register: its address is long. */
+HOT struct cpu *here(void)
+{
+	struct cpu *cpu = this_cpu;
+
+	__asm__("" : "+r"(cpu));
+	return cpu;
+}
+
 /* -- from caller to server and back ------------------------------------------------------ */
 
 /* Makes a waiting thread this CPU's own, if `p` is all that it waits for. The lowest bit
@@ -199,7 +208,8 @@ HOT uint32_t whole(uint64_t words)
 }
 
 /* CALL of a facet whose server waits for it. Does not return if it goes this way.
- * `brings`: a capability; known where this is inlined. */
+ * `brings`: a capability; known where this is inlined. Then registers are few: `cpu` and
+ * `sq` are looked for when they are needed. */
 HOT void call_server(struct cpu *cpu, struct thread *t, struct ring *page, uint32_t sq,
                      const struct ring_sqe *sqe, const struct facet *f, bool brings)
 {
@@ -247,8 +257,12 @@ HOT void call_server(struct cpu *cpu, struct thread *t, struct ring *page, uint3
 	}
 	e->receivers.head = e->receivers.tail = NULL;
 	flag_drop(&e->flag);
-	if (brings)
+	if (brings) {
 		cap = copy_end(o, epoch, on->domain);
+		cpu = here();
+		page = r->page;
+		sq = r->sq_head;
+	}
 
 	served = receiver->receive.served;
 	served->token += RING_SERVED;
@@ -273,16 +287,16 @@ slowly:
 }
 
 /* It is not as frequent that the others should save registers for it. */
-__attribute__((noinline)) static void call_server_with_cap(struct cpu *cpu, struct thread *t,
-                                                           struct ring *page, uint32_t sq)
+__attribute__((noinline, flatten)) static void call_server_with_cap(struct thread *t)
 {
-	const struct ring_sqe *sqe = entry_at(page, sq);
+	struct thread_ring *r = &t->rings[RING_PROGRAM];
+	const struct ring_sqe *sqe = entry_at(r->page, r->sq_head);
 	uint64_t head = head_of(sqe);
-	const struct object *o = look_up(&t->rings[RING_PROGRAM], head);
+	const struct object *o = look_up(r, head);
 
 	if (op_and_caps(head) == (RING_CALL | ONE_CAP) && o && o->type == &facet_type &&
 	    !t->pending)
-		call_server(cpu, t, page, sq, sqe, (const struct facet *)o, true);
+		call_server(NULL, t, r->page, 0, sqe, (const struct facet *)o, true);
 }
 
 /* SERVE with status OK, when the caller waits for this answer and nobody else waits for
@@ -463,7 +477,7 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_
 		if ((uint32_t)head == RING_SERVE) /* with status OK, and no capabilities */
 			serve_caller(cpu, t, page, sq, sqe, head);
 		else if (op_and_caps(head) == (RING_CALL | ONE_CAP))
-			call_server_with_cap(cpu, t, page, sq);
+			call_server_with_cap(t);
 		return false;
 	}
 	o = look_up(r, head);
@@ -516,5 +530,5 @@ void fast_enter(uint64_t least, uint64_t timeout_ns, uint64_t rdx, uint64_t rcx,
 	if (serve_one(cpu, t, page, sq))
 		leave(cpu, t);
 	/* One more than there are: what was asked for. */
-	trap_enter((uint64_t)ringindex_unconsumed(page, r->cq_tail) + 1, RING_FOREVER, t);
+	trap_enter((uint64_t)ringindex_unconsumed(r->page, r->cq_tail) + 1, RING_FOREVER, t);
 }

@@ -20,7 +20,7 @@
 
 /* The lowest bit is set from now on; gives what it was. gcc knows that instruction, but
  * puts the address into a register first. */
-static inline bool bit_take(uint32_t *word)
+static inline __attribute__((always_inline)) bool bit_take(uint32_t *word)
 {
 #if defined(__SANITIZE_THREAD__) || defined(__clang__)
 	return __atomic_fetch_or(word, 1, __ATOMIC_ACQUIRE) & 1;
@@ -76,12 +76,12 @@ static inline void kernel_unlock(void)
 }
 
 /* A try for an object's or a domain's flag; shared only (exclusive needs none). */
-static inline bool flag_take(uint32_t *flag)
+static inline __attribute__((always_inline)) bool flag_take(uint32_t *flag)
 {
 	return !bit_take(flag);
 }
 
-static inline void flag_drop(uint32_t *flag)
+static inline __attribute__((always_inline)) void flag_drop(uint32_t *flag)
 {
 	__atomic_store_n(flag, 0, __ATOMIC_RELEASE);
 }

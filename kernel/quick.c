@@ -132,22 +132,18 @@ HOT bool release(struct domain *d, uint32_t id)
 }
 
 /* RELEASEs that come first. */
-__attribute__((noinline)) static enum quick releases_first(uint64_t least, uint64_t timeout_ns,
-                                                           struct thread_ring *r)
+HOT void releases(struct thread_ring *r)
 {
 	struct ring *page = r->page;
 	uint32_t sq = r->sq_head, cq = r->cq_tail, count = ringindex_queued(page, sq);
-	uint32_t used = ringindex_unconsumed(page, cq);
-	uint64_t head;
 
-	if (count - 1 >= RING_SQ_ENTRIES || !ringindex_has_places(used, r->pending, count) ||
-	    least > used + count)
-		return QUICK_NOT;
-	used += count;
+	if (count - 1 >= RING_SQ_ENTRIES ||
+	    !ringindex_has_places(ringindex_unconsumed(page, cq), r->pending, count))
+		return;
 	do {
 		const struct ring_sqe *sqe = entry_at(page, sq);
+		uint64_t head = head_of(sqe);
 
-		head = head_of(sqe);
 		if ((uint8_t)head != RING_RELEASE || !release(r->domain, cap_of(head)))
 			break;
 		write_completion(page, r, cq++, sq++ % RING_SQ_ENTRIES, ONCE(sqe->user_data),
@@ -155,10 +151,20 @@ __attribute__((noinline)) static enum quick releases_first(uint64_t least, uint6
 	} while (--count);
 	show_consumed(page, r, sq);
 	show_completions(page, r, cq);
-	if (!count)
-		return QUICK_ALL;
-	if (count == 1 && least == used && timeout_ns == RING_FOREVER)
+}
+
+__attribute__((flatten)) static enum quick releases_first(uint64_t least, uint64_t timeout_ns,
+                                                          struct thread_ring *r)
+{
+	uint32_t left, done;
+
+	releases(r);
+	left = ringindex_queued(r->page, r->sq_head);
+	done = ringindex_unconsumed(r->page, r->cq_tail);
+	if (LIKELY(left == 1 && least == done + 1ul && timeout_ns == RING_FOREVER))
 		return QUICK_BUT_LAST;
+	if (left == 0 && least <= done)
+		return QUICK_ALL;
 	return calls_first(least, timeout_ns, r);
 }
 
