@@ -6,9 +6,10 @@
  * exokernel writes there it never reads back. */
 #pragma once
 
-#include "core/capslot.h"
+#include "core/captable_slots.h"
 #include "core/ringindex.h"
 #include "kernel/domain.h"
+#include "kernel/lock.h"
 #include "kernel/reach.h"
 
 #define HOT static inline __attribute__((always_inline))
@@ -150,4 +151,43 @@ HOT bool quick_params(const struct thread_ring *r, const struct ring_sqe *sqe, u
 	for (unsigned i = 0; i < words; i++)
 		params[i] = ONCE(from[1 + i]);
 	return true;
+}
+
+/* -- RELEASE --------------------------------------------------------------------------- */
+
+/* Of what others hold too. */
+HOT bool release(struct domain *d, uint32_t id)
+{
+	struct capslot *slot;
+	bool good;
+
+	if (!d || !flag_take(&d->flag))
+		return false;
+	slot = captable_slot(&d->table, id);
+	good = slot && slot->epoch != CAPTABLE_MOVING && object_drop_shared(slot->object);
+	if (LIKELY(good))
+		(void)captable_empty(&d->table, slot);
+	flag_drop(&d->flag);
+	return good;
+}
+
+/* RELEASEs that come first, as far as there is a place for all that is queued. */
+HOT void releases(struct thread_ring *r, struct ring *page)
+{
+	uint32_t sq = r->sq_head, cq = r->cq_tail, count = ringindex_queued(page, sq);
+
+	if (count - 1 >= RING_SQ_ENTRIES ||
+	    !ringindex_has_places(ringindex_unconsumed(page, cq), r->pending, count))
+		return;
+	do {
+		const struct ring_sqe *sqe = entry_at(page, sq);
+		uint64_t head = head_of(sqe);
+
+		if ((uint8_t)head != RING_RELEASE || !release(r->domain, cap_of(head)))
+			break;
+		write_completion(page, r, cq++, sq++ % RING_SQ_ENTRIES, ONCE(sqe->user_data),
+		                 done_with(0), 0);
+	} while (--count);
+	show_consumed(page, r, sq);
+	show_completions(page, r, cq);
 }

@@ -463,6 +463,15 @@ __attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t,
 
 /* -- cap_enter ------------------------------------------------------------------------------ */
 
+/* The one entry is a RELEASE; false: not here. */
+__attribute__((noinline, flatten)) static bool release_one(struct thread_ring *r)
+{
+	uint32_t sq = r->sq_head;
+
+	releases(r, r->page);
+	return r->sq_head != sq;
+}
+
 /* The one entry, which the thread will wait for. True: it is done already. */
 HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_t sq)
 {
@@ -478,6 +487,8 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_
 			serve_caller(cpu, t, page, sq, sqe, head);
 		else if (op_and_caps(head) == (RING_CALL | ONE_CAP))
 			call_server_with_cap(t);
+		else if ((uint8_t)head == RING_RELEASE)
+			return release_one(r);
 		return false;
 	}
 	o = look_up(r, head);
@@ -501,7 +512,26 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_
 	return true;
 }
 
+/* Anything but one entry, and to wait for its completion. */
+HOT enum quick several(uint64_t least, uint64_t timeout_ns, struct thread_ring *r,
+                       struct ring *page)
+{
+	if ((uint8_t)head_of(entry_at(page, r->sq_head)) == RING_RELEASE) {
+		uint32_t left, done;
+
+		releases(r, page);
+		left = ringindex_queued(page, r->sq_head);
+		done = ringindex_unconsumed(page, r->cq_tail);
+		if (LIKELY(left == 1 && done + 1ul == least && timeout_ns == RING_FOREVER))
+			return QUICK_BUT_LAST;
+		if (left == 0 && done >= least)
+			return QUICK_ALL;
+	}
+	return quick_enter(least, timeout_ns, r);
+}
+
 /* What is left is for ring_enter. Nothing is half done. */
+__attribute__((flatten))
 void fast_enter(uint64_t least, uint64_t timeout_ns, uint64_t rdx, uint64_t rcx,
                 struct cpu *cpu, struct thread *t)
 {
@@ -519,7 +549,7 @@ void fast_enter(uint64_t least, uint64_t timeout_ns, uint64_t rdx, uint64_t rcx,
 	sq = r->sq_head;
 	if (!LIKELY(ONCE(page->sq_tail) == sq + 1 && ONCE(page->cq_head) == r->cq_tail &&
 	            least == 1 && timeout_ns == RING_FOREVER)) {
-		enum quick done = quick_enter(least, timeout_ns, r);
+		enum quick done = several(least, timeout_ns, r, page);
 
 		if (done == QUICK_ALL)
 			leave(cpu, t);

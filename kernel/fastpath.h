@@ -15,7 +15,7 @@ struct thread_ring;
 enum quick { QUICK_ALL, QUICK_BUT_LAST, QUICK_NOT };
 
 /* A cap_enter that does not just wait for its one entry: serves what is queued, as
- * long as that are RELEASEs, then CALLs of quick methods (object.h). ALL: there is nothing left, nor to
+ * long as that are CALLs of quick methods (object.h). ALL: there is nothing left, nor to
  * wait for. BUT_LAST: the last entry is left, and to wait for its completion. NOT:
  * anything else. */
 enum quick quick_enter(uint64_t least, uint64_t timeout_ns, struct thread_ring *r);

@@ -1,8 +1,6 @@
 /* quick.c: a batch of entries, as long as they are simple (fastpath.h). */
-#include "core/captable_slots.h"
 #include "kernel/fast.h"
 #include "kernel/fastpath.h"
-#include "kernel/lock.h"
 
 /* What the entry before asked, of whom, with room for what: most batches ask the same
  * again and again. In memory: registers are few. */
@@ -95,9 +93,7 @@ static uint32_t serve_calls(struct thread_ring *r, uint32_t sq, uint32_t tail, u
 	return sq;
 }
 
-/* CALLs that come first. */
-__attribute__((noinline)) static enum quick calls_first(uint64_t least, uint64_t timeout_ns,
-                                                        struct thread_ring *r)
+enum quick quick_enter(uint64_t least, uint64_t timeout_ns, struct thread_ring *r)
 {
 	struct ring *page = r->page;
 	uint32_t sq = r->sq_head, ahead = r->cq_tail - sq, count = ringindex_queued(page, sq);
@@ -113,64 +109,4 @@ __attribute__((noinline)) static enum quick calls_first(uint64_t least, uint64_t
 		return QUICK_ALL;
 	return sq + 1 == tail && least == used + count && timeout_ns == RING_FOREVER ?
 	               QUICK_BUT_LAST : QUICK_NOT;
-}
-
-/* Of what others hold too. */
-HOT bool release(struct domain *d, uint32_t id)
-{
-	struct capslot *slot;
-	bool good;
-
-	if (!d || !flag_take(&d->flag))
-		return false;
-	slot = captable_slot(&d->table, id);
-	good = slot && slot->epoch != CAPTABLE_MOVING && object_drop_shared(slot->object);
-	if (LIKELY(good))
-		(void)captable_empty(&d->table, slot);
-	flag_drop(&d->flag);
-	return good;
-}
-
-/* RELEASEs that come first. */
-HOT void releases(struct thread_ring *r)
-{
-	struct ring *page = r->page;
-	uint32_t sq = r->sq_head, cq = r->cq_tail, count = ringindex_queued(page, sq);
-
-	if (count - 1 >= RING_SQ_ENTRIES ||
-	    !ringindex_has_places(ringindex_unconsumed(page, cq), r->pending, count))
-		return;
-	do {
-		const struct ring_sqe *sqe = entry_at(page, sq);
-		uint64_t head = head_of(sqe);
-
-		if ((uint8_t)head != RING_RELEASE || !release(r->domain, cap_of(head)))
-			break;
-		write_completion(page, r, cq++, sq++ % RING_SQ_ENTRIES, ONCE(sqe->user_data),
-		                 done_with(0), 0);
-	} while (--count);
-	show_consumed(page, r, sq);
-	show_completions(page, r, cq);
-}
-
-__attribute__((flatten)) static enum quick releases_first(uint64_t least, uint64_t timeout_ns,
-                                                          struct thread_ring *r)
-{
-	uint32_t left, done;
-
-	releases(r);
-	left = ringindex_queued(r->page, r->sq_head);
-	done = ringindex_unconsumed(r->page, r->cq_tail);
-	if (LIKELY(left == 1 && least == done + 1ul && timeout_ns == RING_FOREVER))
-		return QUICK_BUT_LAST;
-	if (left == 0 && least <= done)
-		return QUICK_ALL;
-	return calls_first(least, timeout_ns, r);
-}
-
-enum quick quick_enter(uint64_t least, uint64_t timeout_ns, struct thread_ring *r)
-{
-	if ((uint8_t)head_of(entry_at(r->page, r->sq_head)) == RING_RELEASE)
-		return releases_first(least, timeout_ns, r);
-	return calls_first(least, timeout_ns, r);
 }
