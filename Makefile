@@ -77,7 +77,7 @@ flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 # What every system call, fault and fork runs through is compiled for speed; the
 # rest of the exokernel for size (doc/design/size.md).
 hot := fastpath quick ring park call sched kmem space space_walk
-hot := $(hot:%=kernel/%.c) core/captable.c
+hot := $(hot:%=kernel/%.c)
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
 $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os $(if $(findstring clang,$(CC)),,\
         -fno-tree-loop-im -fno-move-loop-invariants)

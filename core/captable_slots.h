@@ -91,7 +91,7 @@ static inline struct object *captable_empty(struct captable *t, struct capslot *
 {
 	struct object *object = slot->object;
 	uint32_t index = slot->id % CAPTABLE_SLOTS;
-	uint32_t id = next_generation(slot->id) * CAPTABLE_SLOTS + (CAPTABLE_SLOTS - 1 - index);
+	uint32_t id = with_index(next_generation(slot->id) * CAPTABLE_SLOTS, CAPTABLE_SLOTS - 1 - index);
 
 	set_slot(t, index, slot, (struct capslot){.epoch = t->free_head, .id = id});
 	t->free_head = (uint16_t)index;

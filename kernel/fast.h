@@ -9,6 +9,7 @@
 #include "core/captable_slots.h"
 #include "core/ringindex.h"
 #include "kernel/domain.h"
+#include "kernel/fastpath.h"
 #include "kernel/lock.h"
 #include "kernel/reach.h"
 
@@ -172,7 +173,8 @@ HOT bool release(struct domain *d, uint32_t id)
 }
 
 /* RELEASEs that come first, as far as there is a place for all that is queued. */
-HOT void releases(struct thread_ring *r, struct ring *page)
+static __attribute__((noinline, unused, flatten)) void releases(struct thread_ring *r,
+                                                                struct ring *page)
 {
 	uint32_t sq = r->sq_head, cq = r->cq_tail, count = ringindex_queued(page, sq);
 
@@ -190,4 +192,22 @@ HOT void releases(struct thread_ring *r, struct ring *page)
 	} while (--count);
 	show_consumed(page, r, sq);
 	show_completions(page, r, cq);
+}
+
+/* A cap_enter that does not just wait for its one entry: RELEASEs, then quick_enter. */
+HOT enum quick several(uint64_t least, uint64_t timeout_ns, struct thread_ring *r,
+                       struct ring *page)
+{
+	uint32_t left, done;
+
+	if ((uint8_t)head_of(entry_at(page, r->sq_head)) != RING_RELEASE)
+		return quick_enter(least, timeout_ns, r);
+	releases(r, page);
+	left = ringindex_queued(page, r->sq_head);
+	done = ringindex_unconsumed(page, r->cq_tail);
+	if (LIKELY(left == 1 && done + 1ul == least && timeout_ns == RING_FOREVER))
+		return QUICK_BUT_LAST;
+	if (left == 0 && done >= least)
+		return QUICK_ALL;
+	return quick_enter(least, timeout_ns, r);
 }

@@ -463,15 +463,6 @@ __attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t,
 
 /* -- cap_enter ------------------------------------------------------------------------------ */
 
-/* The one entry is a RELEASE; false: not here. */
-__attribute__((noinline, flatten)) static bool release_one(struct thread_ring *r)
-{
-	uint32_t sq = r->sq_head;
-
-	releases(r, r->page);
-	return r->sq_head != sq;
-}
-
 /* The one entry, which the thread will wait for. True: it is done already. */
 HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_t sq)
 {
@@ -487,8 +478,6 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_
 			serve_caller(cpu, t, page, sq, sqe, head);
 		else if (op_and_caps(head) == (RING_CALL | ONE_CAP))
 			call_server_with_cap(t);
-		else if ((uint8_t)head == RING_RELEASE)
-			return release_one(r);
 		return false;
 	}
 	o = look_up(r, head);
@@ -512,22 +501,18 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_
 	return true;
 }
 
-/* Anything but one entry, and to wait for its completion. */
-HOT enum quick several(uint64_t least, uint64_t timeout_ns, struct thread_ring *r,
-                       struct ring *page)
+/* The one entry that is left, if it is a RELEASE, or not for here. */
+__attribute__((noinline, flatten)) _Noreturn static void enter_at_last(struct thread *t)
 {
-	if ((uint8_t)head_of(entry_at(page, r->sq_head)) == RING_RELEASE) {
-		uint32_t left, done;
+	struct thread_ring *r = &t->rings[RING_PROGRAM];
+	uint32_t sq = r->sq_head;
 
-		releases(r, page);
-		left = ringindex_queued(page, r->sq_head);
-		done = ringindex_unconsumed(page, r->cq_tail);
-		if (LIKELY(left == 1 && done + 1ul == least && timeout_ns == RING_FOREVER))
-			return QUICK_BUT_LAST;
-		if (left == 0 && done >= least)
-			return QUICK_ALL;
-	}
-	return quick_enter(least, timeout_ns, r);
+	if ((uint8_t)head_of(entry_at(r->page, sq)) == RING_RELEASE)
+		releases(r, r->page);
+	if (r->sq_head != sq)
+		leave(here(), t);
+	/* One more completion than there are: what was asked for. */
+	trap_enter((uint64_t)ringindex_unconsumed(r->page, r->cq_tail) + 1, RING_FOREVER, t);
 }
 
 /* What is left is for ring_enter. Nothing is half done. */
@@ -550,7 +535,6 @@ void fast_enter(uint64_t least, uint64_t timeout_ns, uint64_t rdx, uint64_t rcx,
 	if (!LIKELY(ONCE(page->sq_tail) == sq + 1 && ONCE(page->cq_head) == r->cq_tail &&
 	            least == 1 && timeout_ns == RING_FOREVER)) {
 		enum quick done = several(least, timeout_ns, r, page);
-
 		if (done == QUICK_ALL)
 			leave(cpu, t);
 		if (done == QUICK_NOT)
@@ -559,6 +543,5 @@ void fast_enter(uint64_t least, uint64_t timeout_ns, uint64_t rdx, uint64_t rcx,
 	}
 	if (serve_one(cpu, t, page, sq))
 		leave(cpu, t);
-	/* One more than there are: what was asked for. */
-	trap_enter((uint64_t)ringindex_unconsumed(r->page, r->cq_tail) + 1, RING_FOREVER, t);
+	enter_at_last(t);
 }

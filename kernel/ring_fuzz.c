@@ -534,7 +534,7 @@ static enum quick enter_quickly(struct view *v, uint64_t least, uint64_t timeout
 
 	in_quick = true;
 	quickly_served = 0;
-	done = quick_enter(least, timeout, r);
+	done = several(least, timeout, r, r->page);
 	in_quick = false;
 	expect(r->sq_head - sq == r->cq_tail - cq, "as many completions as entries");
 	expect(queued <= RING_SQ_ENTRIES || r->sq_head == sq, "nonsense is served");
