@@ -48,28 +48,28 @@ HOT const struct ring_sqe *entry_at(const struct ring *page, uint32_t sq)
 	return entry_in(page, sq % RING_SQ_ENTRIES);
 }
 
-/* Sees to it that r->found is where the entry's capability stands. */
-static __attribute__((noinline, unused)) bool find_slot(struct thread_ring *r, uint64_t head)
+/* look_up of another capability than the last one. */
+static __attribute__((noinline, unused, flatten)) struct object *
+look_up_other(struct thread_ring *r, uint64_t head)
 {
 	uint32_t id = cap_of(head);
 	const struct capslot *slot = captable_slot(&r->domain->table, id);
 
 	if (!slot)
-		return false;
+		return NULL;
 	r->found = slot;
 	r->found_id = id;
-	return true;
+	return capslot_read(slot, id);
 }
 
-/* captable_lookup while others may change the table (core/capslot.h). A thread asks the
- * same again and again: where an id's slot is does not change. */
+/* captable_lookup of an entry's capability while others may change the table
+ * (core/capslot.h). A thread asks the same again and again: where an id's slot is does not
+ * change. */
 HOT struct object *look_up(struct thread_ring *r, uint64_t head)
 {
-	uint32_t id = cap_of(head);
-
-	if (!LIKELY(r->found_id == id) && !find_slot(r, head))
-		return NULL;
-	return capslot_read(r->found, id);
+	if (!LIKELY(r->found_id == cap_of(head)))
+		return look_up_other(r, head);
+	return capslot_read(r->found, cap_of(head));
 }
 
 /* The second word of a completion that is OK. */

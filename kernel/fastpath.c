@@ -140,6 +140,19 @@ HOT void end_wait(struct thread *t, uint64_t ring)
 	t->regs.rdx = ring;
 }
 
+/* The rest of hand_over, where `to` has waited on its module's ring. */
+__attribute__((noinline, cold)) _Noreturn static void resume_in_module(struct thread *to,
+                                                                       const struct thread_ring *on)
+{
+	struct cpu *cpu = here();
+
+	end_wait(to, on->address);
+	switch_to(cpu, to);
+	unlock_shared_of(cpu);
+	((void (*)(struct thread *))gate_address(gate_resume))(to);
+	__builtin_unreachable();
+}
+
 /* `to`, which is claimed, runs on in the current thread's place and on the same
  * context. Once `from` can be seen to wait, another CPU may claim it: its registers
  * come first. */
@@ -155,19 +168,14 @@ _Noreturn HOT void hand_over(struct cpu *cpu, struct thread *from, struct thread
 	to->cpu = (uint8_t)index;
 	__atomic_store_n(&from->state, THREAD_WAITING, __ATOMIC_RELEASE);
 	cpu->running = space;
-	if (LIKELY(!space->module)) {
-		/* From native to native: native_resume knows it all. */
-		if (cpu->loaded != space) {
-			cpu->loaded = space;
-			write_cr3(space->top[index]);
-		}
-		leave(cpu, to);
+	if (!LIKELY(!space->module))
+		resume_in_module(to, on);
+	/* From native to native: native_resume knows it all. */
+	if (cpu->loaded != space) {
+		cpu->loaded = space;
+		write_cr3(space->top[index]);
 	}
-	end_wait(to, on->address);
-	switch_to(cpu, to);
-	unlock_shared_of(cpu);
-	((void (*)(struct thread *))gate_address(gate_resume))(to);
-	__builtin_unreachable();
+	leave(cpu, to);
 }
 
 /* -- a capability that is copied along ------------------------------------------------- */
@@ -463,6 +471,26 @@ __attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t,
 
 /* -- cap_enter ------------------------------------------------------------------------------ */
 
+/* One completion more than there are is what the thread waits for. */
+_Noreturn HOT void enter_slowly(struct thread *t)
+{
+	const struct thread_ring *r = &t->rings[RING_PROGRAM];
+
+	trap_enter((uint64_t)ringindex_unconsumed(r->page, r->cq_tail) + 1, RING_FOREVER, t);
+}
+
+/* The one entry that is left is a RELEASE. */
+__attribute__((noinline)) _Noreturn static void release_last(struct thread *t)
+{
+	struct thread_ring *r = &t->rings[RING_PROGRAM];
+	uint32_t sq = r->sq_head;
+
+	releases(r, r->page);
+	if (r->sq_head != sq)
+		leave(here(), t);
+	enter_slowly(t);
+}
+
 /* The one entry, which the thread will wait for. True: it is done already. */
 HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_t sq)
 {
@@ -478,6 +506,8 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_
 			serve_caller(cpu, t, page, sq, sqe, head);
 		else if (op_and_caps(head) == (RING_CALL | ONE_CAP))
 			call_server_with_cap(t);
+		else if ((uint8_t)head == RING_RELEASE)
+			release_last(t);
 		return false;
 	}
 	o = look_up(r, head);
@@ -499,20 +529,6 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_
 		return false;
 	complete(page, r, sq, sqe, size);
 	return true;
-}
-
-/* The one entry that is left, if it is a RELEASE, or not for here. */
-__attribute__((noinline, flatten)) _Noreturn static void enter_at_last(struct thread *t)
-{
-	struct thread_ring *r = &t->rings[RING_PROGRAM];
-	uint32_t sq = r->sq_head;
-
-	if ((uint8_t)head_of(entry_at(r->page, sq)) == RING_RELEASE)
-		releases(r, r->page);
-	if (r->sq_head != sq)
-		leave(here(), t);
-	/* One more completion than there are: what was asked for. */
-	trap_enter((uint64_t)ringindex_unconsumed(r->page, r->cq_tail) + 1, RING_FOREVER, t);
 }
 
 /* What is left is for ring_enter. Nothing is half done. */
@@ -543,5 +559,5 @@ void fast_enter(uint64_t least, uint64_t timeout_ns, uint64_t rdx, uint64_t rcx,
 	}
 	if (serve_one(cpu, t, page, sq))
 		leave(cpu, t);
-	enter_at_last(t);
+	enter_slowly(t);
 }
