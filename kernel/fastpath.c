@@ -328,8 +328,8 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, struct ring *page, uint
 	    t->slots_used != 1 || t->pending || ONCE(sqe->results) % 8 ||
 	    ONCE(sqe->results_size) < sizeof(struct ring_received))
 		return;
-	on = c->on;
 	if (words) {
+		on = c->on;
 		words = words_of(words);
 		if (words > MESSAGE_MOST / 8 || c->results_size < 8 * words)
 			return;
@@ -351,6 +351,7 @@ HOT void serve_caller(struct cpu *cpu, struct thread *t, struct ring *page, uint
 	}
 	if (words)
 		copy_words(to, answer, words);
+	on = c->on;
 	answered(caller, c, on, (uint32_t)(8 * words), 0);
 	served->call = NULL;
 	sched_hand_back(t, caller);
