@@ -267,6 +267,19 @@ _Noreturn static void calls_later(uint64_t which, struct ring *ring)
 	ring_exit(0);
 }
 
+/* Both at once, and to wait for a third completion, which does not come. */
+static void let_go_of_two(void)
+{
+	uint32_t caps[2] = {own_thread(), own_thread()};
+
+	for (unsigned i = 0; i < 2; i++) {
+		entry(self->ring, RING_RELEASE, caps[i])->user_data = LET_GO;
+		ring_push(self->ring);
+	}
+	CHECK_STATUS(&check, STATUS_TIMEOUT, ring_enter(3, MS));
+	ends_with(2, LET_GO, STATUS_OK);
+}
+
 /* Waits for as much as was asked for, and no longer. */
 static void let_go_and_received(void)
 {
@@ -275,6 +288,7 @@ static void let_go_and_received(void)
 
 	facets[0] = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
 	enough = 1;
+	let_go_of_two();
 	CHECK_STATUS(&check, STATUS_OK, let_go_and_wait(own_thread(), endpoint, 0, RING_FOREVER));
 	ends_with(1, LET_GO, STATUS_OK);
 	cancelled();
