@@ -143,6 +143,29 @@ _Noreturn static void looks(uint64_t which, struct ring *ring)
 	}
 }
 
+/* Messages of all sizes that matter to the direct way; the server's room is 512 bytes. */
+static void sizes(uint32_t facet)
+{
+	static const struct {
+		uint32_t bytes;
+		enum status status;
+	} tried[] = {
+		{8, STATUS_OK}, {64, STATUS_OK}, {72, STATUS_OK}, {256, STATUS_OK}, {264, STATUS_OK},
+		{480, STATUS_OK}, {488, STATUS_TOO_SMALL}, {4, STATUS_INVALID}, {12, STATUS_INVALID},
+		{257, STATUS_INVALID}, {4104, STATUS_INVALID}, {0x80000008, STATUS_INVALID},
+		{0xfffffff8, STATUS_INVALID},
+	};
+
+	for (unsigned i = 0; i < sizeof tried / sizeof tried[0]; i++) {
+		struct ring_sqe *e = entry(self->ring, RING_CALL, facet);
+
+		e->interface = INTERFACE;
+		e->params = (uintptr_t)self->ring->area;
+		e->params_size = tried[i].bytes;
+		enter("a call with a message", tried[i].status);
+	}
+}
+
 static void between_two(void)
 {
 	uint32_t endpoint = new_endpoint(), facet = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
@@ -162,6 +185,7 @@ static void between_two(void)
 		}
 		enter(i % 3 == 1 ? "a call with a capability" : "a call", STATUS_OK);
 	}
+	sizes(facet);
 	CHECK(&check, came >= TURNS);
 	if (server_saw) {
 		native_print(self, "the server: %s\n", server_saw);
