@@ -86,7 +86,8 @@ $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os $(if $(findstring clang,$
 $(BUILD)/obj/kernel/kernel/space.c.o: flags_kernel += -fno-inline-functions
 
 # What the gate keeps itself, these need not (kernel/fastpath.c): only gcc can be told.
-# Nobody is above them in a backtrace.
+# Nobody is above them in a backtrace. gcc's peepholes make two instructions of one that
+# compares memory with 0, or stores 0.
 $(BUILD)/obj/kernel/kernel/quick.c.o: flags_kernel += -fomit-frame-pointer
 $(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += -fomit-frame-pointer $(if $(findstring clang,$(CC)),,\
         -fno-peephole2 -mpreferred-stack-boundary=4 $(addprefix -fcall-used-,rbx r12 r13 r14 r15))

@@ -4,8 +4,9 @@
  * touched once it is claimed: from WAITING to RUNNING, by compare and exchange.
  * All that decides whether a path is taken comes before the first change.
  *
- * Functions here are inlined into the two at the end: a call costs as much as many
- * of them do. */
+ * Functions here are inlined into the few that are not: a call costs as much as many
+ * of them do. Registers are what is scarce: what one instruction can make again is not
+ * kept. */
 #include "kernel/fastpath.h"
 
 #include "abi/notification.capnp.h"

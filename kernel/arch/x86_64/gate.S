@@ -4,7 +4,8 @@
  * This page is mapped, read-only, in the window of every address space at the
  * same address (layout.h), and runs only there: WIN(a) is the window address
  * `a` seen from it. In a module space the rest of the exokernel is not mapped
- * until CR3 has been loaded.
+ * until CR3 has been loaded. What native threads come in and leave by is at the
+ * end, and not in this page.
  *
  * What an attacker in ring 1 controls:
  *   - all of its registers at `syscall` and at traps, but not RIP's half: only
