@@ -242,6 +242,19 @@ static void ends_with(uint32_t count, uint64_t last, enum status status)
 		;
 }
 
+_Noreturn static void calls_later(uint64_t which, struct ring *ring)
+{
+	struct ring_sqe *e;
+
+	(void)!ring_park(ring, (const uint32_t *)&enough, 1, 20 * MS);
+	e = entry(ring, RING_CALL, facets[which]);
+	e->interface = INTERFACE;
+	ring_push(ring);
+	(void)!ring_enter(1, RING_FOREVER);
+	served_well[which] = (int32_t)take(ring);
+	ring_exit(0);
+}
+
 static void cancelled(void)
 {
 	struct ring_sqe *e = entry(self->ring, RING_CANCEL, 0);
@@ -254,17 +267,28 @@ static void cancelled(void)
 		;
 }
 
-_Noreturn static void calls_later(uint64_t which, struct ring *ring)
+/* What is on its way to somebody is nobody's to let go; if it does not get there, it is
+ * ours again. */
+static void let_go_of_what_moves(uint32_t facet)
 {
-	struct ring_sqe *e;
+	uint32_t cap = own_thread();
+	struct ring_sqe *e = entry(self->ring, RING_CALL, facet);
 
-	(void)!ring_park(ring, (const uint32_t *)&enough, 1, 20 * MS);
-	e = entry(ring, RING_CALL, facets[which]);
+	e->user_data = WAITED;
 	e->interface = INTERFACE;
-	ring_push(ring);
-	(void)!ring_enter(1, RING_FOREVER);
-	served_well[which] = (int32_t)take(ring);
-	ring_exit(0);
+	e->caps_count = 1;
+	e->caps_move = 1;
+	e->caps[0] = cap;
+	ring_push(self->ring);
+	(void)!ring_enter(0, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		(void)entry(self->ring, RING_RELEASE, cap);
+		ring_push(self->ring);
+		(void)!ring_enter(1, RING_FOREVER);
+		CHECK_STATUS(&check, i == 0 ? STATUS_NO_CAP : STATUS_OK, take(self->ring));
+		if (i == 0)
+			cancelled();
+	}
 }
 
 /* Both at once, and to wait for a third completion, which does not come. */
@@ -289,6 +313,7 @@ static void let_go_and_received(void)
 	facets[0] = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
 	enough = 1;
 	let_go_of_two();
+	let_go_of_what_moves(facets[0]);
 	CHECK_STATUS(&check, STATUS_OK, let_go_and_wait(own_thread(), endpoint, 0, RING_FOREVER));
 	ends_with(1, LET_GO, STATUS_OK);
 	cancelled();
