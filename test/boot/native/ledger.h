@@ -78,6 +78,31 @@ MUST_CHECK static inline enum status ledger_make(uint32_t ledger, uint16_t metho
 	return status;
 }
 
+/* One call of Ledger.end; and as many as it takes. */
+MUST_CHECK static inline enum status ledger_end_some(struct native *me, uint32_t ledger,
+                                                     bool *more)
+{
+	struct native_call call;
+	struct ledger_end_results_reader results;
+	native_call(&call, me, ledger, LEDGER_ID, LEDGER_END);
+	enum status status = native_send(&call);
+	if (status == STATUS_OK)
+		status = ledger_end_results_read(call.results, call.results_size, &results);
+	if (status == STATUS_OK)
+		*more = ledger_end_results_get_more(results);
+	return status;
+}
+
+MUST_CHECK static inline enum status ledger_end_all(struct native *me, uint32_t ledger)
+{
+	enum status status;
+	bool more = false;
+	do
+		status = ledger_end_some(me, ledger, &more);
+	while (status == STATUS_OK && more);
+	return status;
+}
+
 static inline struct account account_of(uint32_t ledger)
 {
 	struct account account = { 0, 0, 0 };
