@@ -77,6 +77,7 @@ static void happen(enum happening what, struct worker *w)
 	default:
 		break;
 	}
+	nap(3 * MS); /* what it does about it is over, and it waits as before */
 }
 
 /* It has what it waited for, or has been told, and does not run before it may. */
