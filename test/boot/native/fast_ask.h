@@ -7,14 +7,14 @@ enum { BELL = 5, PARKED = 999, CANCEL = 998 };
 
 static volatile uint32_t posted, roused[STATUS_COUNT]; /* by what was no answer */
 
-static void park_a_moment(struct ring *ring)
+static void park_for(struct ring *ring, uint64_t nanoseconds)
 {
 	static uint32_t word;
 	struct ring_sqe *e = entry(ring, RING_PARK, 0);
 
 	e->user_data = PARKED;
 	e->word = (uintptr_t)&word;
-	e->timeout = MS;
+	e->timeout = nanoseconds;
 	ring_push(ring);
 }
 
@@ -27,14 +27,18 @@ static void cancel_call(struct ring *ring, uint64_t user_data)
 	ring_push(ring);
 }
 
-/* Asks once, and looks at whatever comes before the answer. */
+/* Asks once, and looks at whatever comes before the answer. `hold`: it waits for
+ * something else, too. */
 _Noreturn static void ask_stubbornly(uint64_t which, struct ring *ring)
 {
 	struct actor *a = &actors[which];
-	struct ring_sqe *e = entry(ring, RING_CALL, a->facet);
+	struct ring_sqe *e;
 	uint64_t timeout = a->timeout ? a->timeout : RING_FOREVER;
 	const struct ring_cqe *cqe;
 
+	if (a->hold)
+		park_for(ring, LONG);
+	e = entry(ring, RING_CALL, a->facet);
 	e->interface = INTERFACE;
 	e->user_data = which + 1;
 	e->params = (uintptr_t)ring->area;
@@ -49,7 +53,7 @@ _Noreturn static void ask_stubbornly(uint64_t which, struct ring *ring)
 		if (status != STATUS_OK && a->cancels)
 			cancel_call(ring, which + 1);
 		else if (status != STATUS_OK)
-			park_a_moment(ring); /* by a record beside the call's */
+			park_for(ring, MS); /* by a record beside the call's */
 		if (status != STATUS_OK)
 			roused[status]++;
 		while ((cqe = ring_done(ring)) != NULL) {

@@ -11,6 +11,7 @@ enum { STAGE_ENDS = 1, GIVEN = 3 * MS };
 
 enum happening {
 	NOTHING, ENDED, SUSPENDED, INTERRUPTED, POSTED, CANCELLED, TIMED_OUT, UNBOUND, MOVED,
+	BESIDE, /* it waits for something else, too */
 	HAPPENINGS
 };
 
@@ -123,6 +124,7 @@ static void to_a_caller(enum happening what, bool by_serve)
 	become_its_server();
 	a->cancels = what == CANCELLED;
 	a->timeout = what == TIMED_OUT ? 5 * MS : 0;
+	a->hold = what == BESIDE;
 	start_asker(0, facet);
 	OK(receive(endpoint, RING_RECV, 0));
 	until_state(&workers[0], THREAD_STATE_WAITING);
@@ -220,6 +222,8 @@ _Noreturn static void serve_stubbornly(uint64_t which, struct ring *ring)
 	bool receives = false;
 	const struct ring_cqe *cqe;
 
+	if (a->hold)
+		park_for(ring, LONG);
 	while (!a->answers) {
 		enum status status;
 
@@ -237,7 +241,7 @@ _Noreturn static void serve_stubbornly(uint64_t which, struct ring *ring)
 		if (status != STATUS_OK && a->cancels)
 			cancel_call(ring, 1);
 		else if (status != STATUS_OK)
-			park_a_moment(ring);
+			park_for(ring, MS);
 		if (status != STATUS_OK)
 			roused[status]++;
 		while ((cqe = ring_done(ring)) != NULL) {
@@ -276,6 +280,7 @@ static void to_a_server(enum happening what)
 	open_endpoint();
 	s->cancels = what == CANCELLED;
 	s->timeout = what == TIMED_OUT ? 5 * MS : 0;
+	s->hold = what == BESIDE;
 	w = start_stubborn_server(2);
 	until_state(w, THREAD_STATE_WAITING);
 	happen(what, w);
