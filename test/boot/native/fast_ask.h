@@ -18,6 +18,25 @@ static void park_for(struct ring *ring, uint64_t nanoseconds)
 	ring_push(ring);
 }
 
+/* Takes the second of the thread's own records for long; the first is free again. */
+static void wait_beside(struct ring *ring)
+{
+	park_for(ring, MS);
+	park_for(ring, LONG);
+	(void)!ring_enter(1, RING_FOREVER);
+	(void)ring_done(ring);
+}
+
+/* Takes all that are free: what is free was not somebody's. */
+static void take_records(struct ring *ring)
+{
+	for (unsigned i = 0; i < 3; i++)
+		park_for(ring, MS);
+	(void)!ring_enter(3, RING_FOREVER);
+	while (ring_done(ring))
+		;
+}
+
 static void cancel_call(struct ring *ring, uint64_t user_data)
 {
 	struct ring_sqe *e = entry(ring, RING_CANCEL, 0);
@@ -37,7 +56,7 @@ _Noreturn static void ask_stubbornly(uint64_t which, struct ring *ring)
 	const struct ring_cqe *cqe;
 
 	if (a->hold)
-		park_for(ring, LONG);
+		wait_beside(ring);
 	e = entry(ring, RING_CALL, a->facet);
 	e->interface = INTERFACE;
 	e->user_data = which + 1;
@@ -74,6 +93,8 @@ _Noreturn static void ask_stubbornly(uint64_t which, struct ring *ring)
 	}
 	while ((cqe = ring_done(ring)) != NULL)
 		a->answers += cqe->user_data != PARKED && cqe->user_data != CANCEL;
+	if (a->hold)
+		take_records(ring);
 	a->served = 1;
 	ring_exit(0);
 }

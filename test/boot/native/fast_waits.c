@@ -223,7 +223,7 @@ _Noreturn static void serve_stubbornly(uint64_t which, struct ring *ring)
 	const struct ring_cqe *cqe;
 
 	if (a->hold)
-		park_for(ring, LONG);
+		wait_beside(ring);
 	while (!a->answers) {
 		enum status status;
 
@@ -258,6 +258,8 @@ _Noreturn static void serve_stubbornly(uint64_t which, struct ring *ring)
 	ring_push(ring);
 	(void)!ring_enter(1, RING_FOREVER);
 	a->who[1] = take(ring);
+	if (a->hold)
+		take_records(ring);
 	ring_exit(0);
 }
 
@@ -346,6 +348,60 @@ static void its_endpoint_goes(void)
 	CHECK_STATUS(&check, STATUS_GONE, actors[0].status);
 	end_worker(w);
 	release(facet);
+}
+
+/* -- who has no place left for anything else --------------------------------------------------- */
+
+/* Waits for an answer with all else in the queue of completions, not consumed. */
+_Noreturn static void ask_with_all_full(uint64_t which, struct ring *ring)
+{
+	struct actor *a = &actors[which];
+	struct ring_sqe *e;
+
+	for (unsigned i = 1; i < RING_CQ_ENTRIES; i++) {
+		entry(ring, RING_NOP, 0)->user_data = PARKED;
+		ring_push(ring);
+		(void)!ring_enter(0, 0);
+	}
+	e = entry(ring, RING_CALL, a->facet);
+	e->interface = INTERFACE;
+	e->user_data = 1;
+	ring_push(ring);
+	a->status = ring_enter(RING_CQ_ENTRIES, RING_FOREVER);
+	for (const struct ring_cqe *cqe; (cqe = ring_done(ring)) != NULL;) {
+		a->answers += cqe->user_data == 1;
+		a->gave_up += cqe->user_data == PARKED;
+	}
+	a->served = 1;
+	ring_exit(0);
+}
+
+static void nobody_takes_its_place(bool by_serve)
+{
+	open_endpoint();
+	become_its_server();
+	start_asker_with(0, ask_with_all_full, facet, SCHEDULING_INFINITE);
+	OK(receive(endpoint, RING_RECV, 0));
+	until_state(&workers[0], THREAD_STATE_WAITING);
+	(void)entry(self->ring, RING_POST, workers[0].thread);
+	ring_push(self->ring);
+	(void)!ring_enter(1, RING_FOREVER);
+	REFUSED(BUSY, take(self->ring));
+	if (by_serve)
+		answer_by_serve();
+	else
+		OK(give_back(token));
+	CHECK(&check, until(&actors[0].served, 1));
+	CHECK(&check, actors[0].answers == 1 && actors[0].gave_up == RING_CQ_ENTRIES - 1);
+	CHECK_STATUS(&check, STATUS_OK, actors[0].status);
+	end_worker(&workers[0]);
+	close_endpoint();
+}
+
+static void its_place_is_kept(void)
+{
+	nobody_takes_its_place(false);
+	nobody_takes_its_place(true);
 }
 
 /* -- whose ring is not where it was -------------------------------------------------------------- */
@@ -528,7 +584,8 @@ int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		things_happen_to_callers, its_server_ends, its_time_is_used_up,
-		things_happen_to_servers, its_endpoint_goes, rings_go, it_moves_while_it_waits,
+		things_happen_to_servers, its_endpoint_goes,
+		its_place_is_kept, rings_go, it_moves_while_it_waits,
 	};
 
 	if (IS_STAGE(given->argument))
