@@ -355,18 +355,10 @@ static enum status find_endpoint(const struct domain *d, uint32_t cap, struct en
 
 static enum status receive(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
 {
-	struct call call = {
-		.thread = t,
-		.domain = thread_domain(t, ring),
-		.ring = ring,
-		.user_data = sqe->user_data,
-		.results_address = {sqe->results},
-		.results_size = sqe->results_size,
-	};
 	unsigned slot = (unsigned)__builtin_ctz(~(unsigned)t->slots_used);
 	struct endpoint *e;
 	struct pending *r;
-	enum status status = find_endpoint(call.domain, sqe->cap, &e);
+	enum status status = find_endpoint(thread_domain(t, ring), sqe->cap, &e);
 
 	if (status)
 		return status;
@@ -376,7 +368,7 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 		return STATUS_INVALID;
 	if (slot >= RING_SERVED)
 		return STATUS_BUSY;
-	r = pending_create(&call, endpoint_cancel_receive);
+	r = pending_create_for(t, ring, sqe, endpoint_cancel_receive);
 	if (!r)
 		return STATUS_NO_MEMORY;
 	take_slot(t, ring, slot);

@@ -3,7 +3,7 @@
 
 #include "test/boot/native/fast.h"
 
-enum { BELL = 5, PARKED = 999, CANCEL = 998 };
+enum { BELL = 5, PARKED = 999, CANCEL = 998, BESIDE = 1, SECOND = 2 };
 
 static volatile uint32_t posted, roused[STATUS_COUNT]; /* by what was no answer */
 
@@ -46,8 +46,8 @@ static void cancel_call(struct ring *ring, uint64_t user_data)
 	ring_push(ring);
 }
 
-/* Asks once, and looks at whatever comes before the answer. `hold`: it waits for
- * something else, too. */
+/* Asks once, and looks at whatever comes before the answer. `hold` BESIDE: it waits for
+ * something else, too; SECOND: by the second of its records, the first being free. */
 _Noreturn static void ask_stubbornly(uint64_t which, struct ring *ring)
 {
 	struct actor *a = &actors[which];
@@ -55,8 +55,10 @@ _Noreturn static void ask_stubbornly(uint64_t which, struct ring *ring)
 	uint64_t timeout = a->timeout ? a->timeout : RING_FOREVER;
 	const struct ring_cqe *cqe;
 
-	if (a->hold)
+	if (a->hold == BESIDE)
 		wait_beside(ring);
+	if (a->hold == SECOND)
+		park_for(ring, MS);
 	e = entry(ring, RING_CALL, a->facet);
 	e->interface = INTERFACE;
 	e->user_data = which + 1;
@@ -86,6 +88,8 @@ _Noreturn static void ask_stubbornly(uint64_t which, struct ring *ring)
 			a->who[0] = cqe->user_data;
 			a->answers++;
 		}
+		if (a->answers && a->hold == BESIDE)
+			cancel_call(ring, which + 1);
 		if (a->answers) /* a second one would be seen */
 			(void)!ring_enter(1, 20 * MS);
 		if (a->answers)
@@ -93,7 +97,7 @@ _Noreturn static void ask_stubbornly(uint64_t which, struct ring *ring)
 	}
 	while ((cqe = ring_done(ring)) != NULL)
 		a->answers += cqe->user_data != PARKED && cqe->user_data != CANCEL;
-	if (a->hold)
+	if (a->hold == BESIDE)
 		take_records(ring);
 	a->served = 1;
 	ring_exit(0);

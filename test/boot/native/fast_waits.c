@@ -11,8 +11,8 @@ enum { STAGE_ENDS = 1, GIVEN = 3 * MS };
 
 enum happening {
 	NOTHING, ENDED, SUSPENDED, INTERRUPTED, POSTED, CANCELLED, TIMED_OUT, UNBOUND, MOVED,
-	BESIDE, /* it waits for something else, too */
-	HAPPENINGS
+	ELSE, /* it waits for something else, too */
+	INTERRUPTED_SECOND, HAPPENINGS
 };
 
 static uint32_t endpoint, facet;
@@ -58,6 +58,7 @@ static void happen(enum happening what, struct worker *w)
 		OK(plain_call(w->thread, THREAD_ID, THREAD_SUSPEND));
 		break;
 	case INTERRUPTED:
+	case INTERRUPTED_SECOND:
 	case CANCELLED:
 		OK(plain_call(w->thread, THREAD_ID, THREAD_INTERRUPT));
 		CHECK(&check, until(&roused[STATUS_INTERRUPTED], 1));
@@ -124,10 +125,12 @@ static void to_a_caller(enum happening what, bool by_serve)
 	become_its_server();
 	a->cancels = what == CANCELLED;
 	a->timeout = what == TIMED_OUT ? 5 * MS : 0;
-	a->hold = what == BESIDE;
+	a->hold = what == ELSE ? BESIDE : what == INTERRUPTED_SECOND ? SECOND : 0;
 	start_asker(0, facet);
 	OK(receive(endpoint, RING_RECV, 0));
 	until_state(&workers[0], THREAD_STATE_WAITING);
+	if (what == INTERRUPTED_SECOND)
+		nap(5 * MS); /* the first is free */
 	happen(what, &workers[0]);
 	if (what == CANCELLED)
 		CHECK(&check, until(&a->served, 1));
@@ -146,7 +149,7 @@ static void to_a_caller(enum happening what, bool by_serve)
 		CHECK_STATUS(&check, what == CANCELLED ? STATUS_CANCELLED : STATUS_OK, a->status);
 	}
 	CHECK(&check, posted == (what == POSTED) && roused[STATUS_TIMEOUT] == (what == TIMED_OUT));
-	CHECK(&check, roused[STATUS_INTERRUPTED] == (what == INTERRUPTED || what == CANCELLED));
+	CHECK(&check, roused[STATUS_INTERRUPTED] == (what == INTERRUPTED || what == INTERRUPTED_SECOND || what == CANCELLED));
 	end_worker(&workers[0]);
 	close_endpoint();
 }
@@ -282,7 +285,7 @@ static void to_a_server(enum happening what)
 	open_endpoint();
 	s->cancels = what == CANCELLED;
 	s->timeout = what == TIMED_OUT ? 5 * MS : 0;
-	s->hold = what == BESIDE;
+	s->hold = what == ELSE;
 	w = start_stubborn_server(2);
 	until_state(w, THREAD_STATE_WAITING);
 	happen(what, w);
@@ -508,13 +511,34 @@ static void rings_go(void)
 	servers_ring_goes();
 }
 
-/* -- who moves to another libOS while it waits ------------------------------------------------------ */
+/* -- who moves to another libOS, or ends itself, while it waits ---------------------------------------- */
 
-/* Asks for the libOS, goes there as soon as it is answered, and asks once more. */
-static int moves_while_it_waits(struct native *me)
+static void chain_the_end(struct ring_sqe *e, struct capnp_builder *b)
+{
+	e->interface = PROCESS_ID;
+	e->method = PROCESS_KILL;
+	process_kill_params_set_code(process_kill_params_build(b), 5);
+}
+
+static void chain_the_move(struct native *me, struct ring_sqe *e, struct capnp_builder *b)
+{
+	struct libos_become_params_builder params = libos_become_params_build(b);
+
+	e->interface = LIBOS_ID;
+	e->method = LIBOS_BECOME;
+	e->caps[0] = native_find(me, "program");
+	e->caps_count = 1;
+	libos_become_params_set_argument(params, STAGE(STAGE_ENDS, 0));
+	libos_become_params_set_size(params, me->argument);
+	libos_become_params_set_program(params, 0);
+}
+
+/* Asks for the libOS, or for itself; goes there, or ends, as soon as it is answered; and
+ * asks once more. */
+static int goes_while_it_waits(struct native *me)
 {
 	struct ring *ring = me->ring;
-	uint32_t ask = native_find(me, "facet"), program = native_find(me, "program");
+	uint32_t ask = native_find(me, "facet");
 	struct ring_sqe *e;
 	struct capnp_builder b;
 
@@ -525,15 +549,11 @@ static int moves_while_it_waits(struct native *me)
 	ring_push(ring);
 	e = entry(ring, RING_CALL, RING_CHAIN(1, 0));
 	e->chained = 1;
-	e->interface = LIBOS_ID;
-	e->method = LIBOS_BECOME;
-	e->caps[0] = program;
-	e->caps_count = 1;
 	capnp_builder_start(&b, ring->area + 128, 128);
-	struct libos_become_params_builder params = libos_become_params_build(&b);
-	libos_become_params_set_argument(params, STAGE(STAGE_ENDS, 0));
-	libos_become_params_set_size(params, me->argument);
-	libos_become_params_set_program(params, 0);
+	if (me->argument)
+		chain_the_move(me, e, &b);
+	else
+		chain_the_end(e, &b);
 	e->params = (uintptr_t)ring->area + 128;
 	e->params_size = (uint32_t)capnp_builder_size(&b);
 	ring_push(ring);
@@ -544,7 +564,7 @@ static int moves_while_it_waits(struct native *me)
 	return 1;
 }
 
-static void it_moves_while_it_waits(void)
+static void it_goes_while_it_waits(bool moves)
 {
 	struct load l = { .id = "second" };
 	uint64_t first, *answer = (uint64_t *)self->ring->area;
@@ -552,8 +572,9 @@ static void it_moves_while_it_waits(void)
 	struct ring_sqe *e;
 
 	open_endpoint();
-	OK(load_by(self, &l, &libos));
-	struct native_child child = spawned(moves_while_it_waits, self->argument);
+	struct native_child child = spawned(goes_while_it_waits, moves ? self->argument : 0);
+	if (moves)
+		OK(load_by(self, &l, &libos));
 	OK(native_grant(self, child.process, "facet", facet));
 	OK(native_grant(self, child.process, "program", native_find(self, "bundle")));
 	OK(native_start(self, child.thread));
@@ -568,16 +589,24 @@ static void it_moves_while_it_waits(void)
 	e->token = first;
 	e->params = (uintptr_t)answer;
 	e->params_size = 16;
-	e->caps[0] = libos;
+	e->caps[0] = moves ? libos : child.process;
 	e->caps_count = 1;
 	ring_push(self->ring);
 	(void)!ring_enter(1, RING_FOREVER);
 	OK(take(self->ring));
-	ended(&child, END_REASON_MOVED, 0);
+	ended(&child, moves ? END_REASON_MOVED : END_REASON_KILLED, moves ? 0 : 5);
 	REFUSED(GONE, give_back(token)); /* what it was waits no more */
-	until_gone("second");
-	release(libos);
+	if (moves) {
+		until_gone("second");
+		release(libos);
+	}
 	close_endpoint();
+}
+
+static void processes_go(void)
+{
+	it_goes_while_it_waits(true);
+	it_goes_while_it_waits(false);
 }
 
 int native_main(struct native *given)
@@ -585,7 +614,7 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		things_happen_to_callers, its_server_ends, its_time_is_used_up,
 		things_happen_to_servers, its_endpoint_goes,
-		its_place_is_kept, rings_go, it_moves_while_it_waits,
+		its_place_is_kept, rings_go, processes_go,
 	};
 
 	if (IS_STAGE(given->argument))
