@@ -377,7 +377,8 @@ static void print_start(FILE *out, struct trace_event_start_reader start)
 
 static void print_end(FILE *out, struct trace_event_end_reader end)
 {
-	static const char *const reasons[] = { "exits", "is killed", "faults", "has moved" };
+	static const char *const reasons[] = { "exits", "is killed", "faults", "has moved",
+	                                       "ends with its ledger" };
 	uint32_t reason = trace_event_end_get_reason(end);
 
 	fprintf(out, "%s, code %" PRId32, reason < 4 ? reasons[reason] : "ends",

@@ -9,7 +9,7 @@
 #include "abi/revoker.capnp.h"
 
 enum {
-	STAGE_WAITS = 1, STAGE_SPAWNS, STAGE_TRIES,
+	STAGE_WAITS = 1, STAGE_SPAWNS, STAGE_TRIES, STAGE_ENDS,
 	PURSE = 4 << 20,
 	SMALL = 48 * 1024, /* a process with nothing in it */
 	MANY = 40,         /* more than one call ends */
@@ -407,6 +407,8 @@ static int stage(struct native *me)
 		BOARD->status[1] = native_start(me, child.thread);
 		BOARD->number[0] = child.pid;
 	}
+	if (STAGE_NUMBER(me->argument) == STAGE_ENDS)
+		return ends_its_own(me);
 	if (STAGE_NUMBER(me->argument) == STAGE_TRIES) {
 		BOARD->done = 1;
 		until_set(&BOARD->go);
@@ -452,8 +454,24 @@ static void libOSes_that_it_paid_for(bool isolated)
 	gone(purse, before);
 }
 
+/* The caller's domain is its libOS's. */
+static void one_that_ends_itself(void)
+{
+	uint64_t before = left(own);
+	uint32_t purse = child(own, 3 * PURSE), libos = 0;
+	struct load l = { .id = "ends-itself", .ledger = purse, .pages = 256, .count = 2,
+		          .names = { "board", "purse" }, .caps = { board_object, purse } };
+	OK(load_by(self, &l, &libos));
+	release(purse);
+	send_over(libos, STAGE_ENDS, 0);
+	until_gone("ends-itself");
+	release(libos);
+	CHECK(&check, comes_back(own, before, PATIENCE));
+}
+
 static void libOSes_end(void)
 {
+	one_that_ends_itself();
 	libOSes_that_it_paid_for(false);
 	libOSes_that_it_paid_for(true);
 }
