@@ -251,19 +251,13 @@ static struct thread *lend(struct pending *call)
 	return to;
 }
 
-/* All of this but for `but`, which does not lend: it waits no more. */
-static void lend_on(struct pending *call, const struct thread *but)
+void sched_lend(struct pending *call)
 {
 	for (unsigned n = 0; call && n < SCHED_LENDERS; n++) {
 		struct thread *to = lend(call);
 
-		call = to && to != but && to->state == THREAD_WAITING ? endpoint_call_of(to) : NULL;
+		call = to && to->state == THREAD_WAITING ? endpoint_call_of(to) : NULL;
 	}
-}
-
-void sched_lend(struct pending *call)
-{
-	lend_on(call, NULL);
 }
 
 static bool could_lend(const struct pending *call, const struct thread *but)
@@ -280,7 +274,8 @@ static void prefer(struct pending **best, struct pending *call)
 		*best = call;
 }
 
-/* Whose context `t` should have, of those who wait for it; NULL: nobody's. */
+/* Whose context `t` should have, of those who wait for it, `but` not, which waits no
+ * more; NULL: nobody's. */
 static struct pending *best_caller(const struct thread *t, const struct thread *but)
 {
 	struct pending *best = NULL, *call;
@@ -304,9 +299,9 @@ static struct pending *best_caller(const struct thread *t, const struct thread *
 
 static void help(struct thread *t, const struct thread *but)
 {
-	lend_on(best_caller(t, but), but);
+	sched_lend(best_caller(t, but));
 	if (t->state == THREAD_WAITING)
-		lend_on(endpoint_call_of(t), but);
+		sched_lend(endpoint_call_of(t));
 }
 
 void sched_help(struct thread *t)

@@ -353,6 +353,73 @@ static void its_endpoint_goes(void)
 	release(facet);
 }
 
+/* -- who wait for each other in a circle ------------------------------------------------------ */
+
+/* Receives a call, answers it if it is the first of the circle, then asks the next one,
+ * whom that waits for: it waits for a while, or for ever. */
+_Noreturn static void ask_in_a_circle(uint64_t which, struct ring *ring)
+{
+	struct actor *a = &actors[which];
+	struct ring_received *in = (struct ring_received *)(ring->area + 512);
+	struct ring_sqe *e = entry(ring, RING_RECV, a->endpoint);
+
+	e->results = (uintptr_t)in;
+	e->results_size = 256;
+	ring_push(ring);
+	(void)!ring_enter(1, RING_FOREVER);
+	(void)ring_done(ring);
+	if (a->timeout) {
+		entry(ring, RING_RETURN, 0)->token = in->token;
+		ring_push(ring);
+		(void)!ring_enter(1, RING_FOREVER);
+		(void)ring_done(ring);
+	}
+	entry(ring, RING_CALL, a->facet)->interface = INTERFACE;
+	ring_push(ring);
+	a->status = ring_enter(1, a->timeout ? a->timeout : RING_FOREVER);
+	a->served = 1;
+	ring_exit(0);
+}
+
+static void start_in_circle(unsigned i, uint32_t at, uint32_t next, uint32_t priority)
+{
+	struct worker *w = act(i, ask_in_a_circle);
+
+	actors[i].endpoint = at;
+	actors[i].facet = next;
+	OK(create_context(control, SCHEDULING_INFINITE, 0, priority, &w->context));
+	OK(bind(w->context, w->thread));
+	OK(native_start(self, w->thread));
+	until_state(w, THREAD_STATE_WAITING);
+}
+
+static void one_gives_up(uint32_t first, uint32_t second)
+{
+	uint32_t other = new_endpoint(), next = made(other, ENDPOINT_ID, ENDPOINT_FACET);
+
+	open_endpoint();
+	actors[0].timeout = 30 * MS;
+	start_in_circle(2, other, facet, second);
+	start_in_circle(0, endpoint, next, first);
+	start_asker(1, facet); /* makes the first one its endpoint's server */
+	CHECK(&check, until(&actors[0].served, 1));
+	CHECK_STATUS(&check, STATUS_TIMEOUT, actors[0].status);
+	until_state(&workers[0], THREAD_STATE_ENDED);
+	CHECK(&check, actors[2].served == 0 && thread_state(workers[2].thread) == THREAD_STATE_WAITING);
+	for (unsigned i = 0; i < 3; i++)
+		end_worker(&workers[i]);
+	release(next);
+	release(other);
+	close_endpoint();
+}
+
+static void circles_are_left(void)
+{
+	one_gives_up(31, PRIORITY);
+	one_gives_up(PRIORITY, 31);
+	one_gives_up(31, 31);
+}
+
 /* -- who has no place left for anything else --------------------------------------------------- */
 
 /* Waits for an answer with all else in the queue of completions, not consumed. */
@@ -613,7 +680,7 @@ int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		things_happen_to_callers, its_server_ends, its_time_is_used_up,
-		things_happen_to_servers, its_endpoint_goes,
+		things_happen_to_servers, its_endpoint_goes, circles_are_left,
 		its_place_is_kept, rings_go, processes_go,
 	};
 
