@@ -45,7 +45,8 @@ long child_map(struct child *c, uint64_t address, uint64_t size, int protection,
 long child_unmap(struct child *c, uint64_t address, uint64_t size);
 long child_protect(struct child *c, uint64_t address, uint64_t size, int protection);
 
-/* False: not mapped. Protection does not matter. */
+/* False: not mapped. Protection does not matter; but nothing is written to the child's
+ * own page. */
 bool child_read(struct child *c, uint64_t address, void *to, size_t size);
 bool child_write(struct child *c, uint64_t address, const void *from, size_t size);
 
