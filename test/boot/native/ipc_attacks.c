@@ -4,6 +4,7 @@
 
 #include "abi/endpoint.capnp.h"
 #include "abi/ledger.capnp.h"
+#include "abi/revoker.capnp.h"
 #include "rt/ring.h"
 
 #define INTERFACE 0xa77ac4a77ac4ull
@@ -210,10 +211,67 @@ static void a_chain_breaks_in_the_middle(void)
 	OK(ring_release(self->ring, endpoint));
 }
 
+static uint32_t make_lease(uint32_t revoker, uint32_t object)
+{
+	struct native_call c;
+
+	native_call(&c, self, revoker, REVOKER_ID, REVOKER_LEASE);
+	revoker_lease_params_set_object(revoker_lease_params_build(&c.params),
+	                                native_attach(&c, object));
+	OK(native_send(&c));
+	return c.caps[0];
+}
+
+/* A receive waits by a lease that is revoked before the call comes: what the call moves
+ * is not for it. As often as blocks fill a page: whatever it kept is let go. */
+static void a_receive_by_a_dead_lease(void)
+{
+	uint32_t endpoint = make_endpoint(), facet = make_facet(endpoint, BADGE), revoker;
+	struct native_call c;
+
+	native_call(&c, self, native_find(self, "ledger"), LEDGER_ID, LEDGER_REVOKER);
+	(void)ledger_revoker_params_build(&c.params);
+	OK(native_send(&c));
+	revoker = c.caps[0];
+	for (unsigned i = 0; i < 70; i++) {
+		uint32_t lease = make_lease(revoker, endpoint), gift = make_endpoint();
+		struct ring_sqe *e;
+
+		recv(1, lease, inbox);
+		CHECK(&check, enter() == 0);
+		native_call(&c, self, revoker, REVOKER_ID, REVOKER_REVOKE);
+		(void)revoker_revoke_params_build(&c.params);
+		OK(native_send(&c));
+		e = call(2, facet);
+		e->caps_count = e->caps_move = 1;
+		e->caps[0] = gift;
+		push();
+		CHECK(&check, enter() == 1);
+		CHECK(&check, DONE(1, STATUS_GONE) == 0);
+		recv(3, endpoint, other_inbox);
+		CHECK(&check, enter() == 1);
+		gift = DONE(3, STATUS_OK);
+		(void)give(4, other_inbox);
+		push();
+		CHECK(&check, enter() == 2);
+		DONE(2, STATUS_OK);
+		DONE(4, STATUS_OK);
+		recv(5, lease, inbox);
+		CHECK(&check, enter() == 1);
+		DONE(5, STATUS_GONE);
+		release(gift);
+		release(lease);
+	}
+	release(revoker);
+	release(facet);
+	release(endpoint);
+}
+
 int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		a_call_outlives_its_facet, two_receivers, a_chain_breaks_in_the_middle,
+		a_receive_by_a_dead_lease,
 	};
 
 	start(given, "ipc_attacks");
