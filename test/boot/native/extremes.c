@@ -1,7 +1,8 @@
 /* extremes.c: every method of every kind of object, with numbers at the edges of what
  * they can be, in all places at once and in turns, with and without capabilities and
  * bytes beside them. Nothing is expected of an answer but that there is one, or that the
- * entry can be cancelled; and of all of it, that nothing is left. */
+ * entry can be cancelled; of methods past the last, that there are none; and of all of
+ * it, that nothing is left. */
 #include "test/boot/native/spawn.h"
 
 #include "abi/console.capnp.h"
@@ -109,6 +110,25 @@ static void one_method(uint32_t cap, uint64_t interface, unsigned method)
 	}
 }
 
+/* No such method, which is the object's to say; another interface, which the ring says. */
+static void no_method(uint32_t cap, uint64_t interface, enum status wanted)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		struct ring_sqe *e = ring_next(self->ring);
+		const struct ring_cqe *cqe;
+
+		*e = (struct ring_sqe){
+			.op = RING_CALL, .cap = cap, .interface = interface ^ (i == 2),
+			.method = i == 0 ? METHODS : i == 1 ? UINT16_MAX : 0,
+		};
+		ring_push(self->ring);
+		(void)!ring_enter(1, RING_FOREVER);
+		cqe = ring_done(self->ring);
+		CHECK_STATUS(&check, wanted, cqe ? (enum status)cqe->status : STATUS_COUNT);
+		CHECK(&check, cqe && cqe->flags == (i < 2 && wanted != STATUS_GONE ? RING_EXCEPTION : 0));
+	}
+}
+
 static uint32_t memory(void) { return allocate(9); }
 
 /* -- of everything ------------------------------------------------------------------------ */
@@ -121,6 +141,7 @@ static void what_was_given(void)
 	for (unsigned i = 0; i < self->capset->count; i++) {
 		const struct capset_entry *e = &self->capset->entries[i];
 
+		no_method(e->cap, e->interface, STATUS_NO_METHOD);
 		if (e->interface == POWER_ID || e->interface == CONSOLE_ID ||
 		    e->interface == ADDRESS_SPACE_ID)
 			continue;
@@ -315,6 +336,9 @@ static void one_object(const struct maker *m, uint32_t (*along)(void))
 		uint32_t cap = m->make();
 
 		second = along();
+		if (method == METHODS - 1)
+			no_method(cap, m->interface, m->make == dead_lease ? STATUS_GONE :
+			                                                     STATUS_NO_METHOD);
 		one_method(cap, m->interface, method);
 		if (m->interface == LIBOS_ID)
 			unload(cap);
