@@ -2,7 +2,8 @@
  *
  * It has nothing mapped but what it is told to map, so the program's fixed
  * addresses are free. None of its system calls reaches the host's kernel: each
- * one stops it, and the caller plays the exokernel (ptrace, PTRACE_SYSEMU). */
+ * one stops it, and the caller plays the exokernel (ptrace, PTRACE_SYSEMU). (But a
+ * call into the host's vsyscall page, which cannot be unmapped, tells the time.) */
 #pragma once
 
 #include <stdbool.h>
