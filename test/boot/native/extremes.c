@@ -74,7 +74,7 @@ static void one_call(uint32_t cap, uint64_t interface, unsigned method, uint64_t
 		.user_data = 1, .params = (uintptr_t)self->ring->area,
 		.params_size = build(a, b, shape),
 		.results = (uintptr_t)self->ring->area + 512, .results_size = 1024,
-		.caps_count = 2, .caps = { any(2) ? second : cap, any(2) ? second : cap },
+		.caps_count = (uint8_t)any(3) & 7, .caps = { any(2) ? second : cap, any(2) ? second : cap },
 	};
 	ring_push(self->ring);
 	(void)!ring_enter(0, 0);
