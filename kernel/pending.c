@@ -2,6 +2,7 @@
 #include "kernel/pending.h"
 
 #include "kernel/domain.h"
+#include "kernel/endpoint.h"
 #include "kernel/ring.h"
 #include "kernel/string.h"
 
@@ -123,9 +124,11 @@ void pending_unlist(struct thread *t, unsigned ring)
 {
 	struct pending *p = t->pending;
 
-	/* What is chained to it would be another; and its place may be a later entry's. */
+	/* What is chained to it would be another; and its place may be a later entry's. The
+	 * fast paths ask nobody whether a lease is still good. */
 	if (!p || p->next_in_thread || p->place != 0 || p->ring != ring ||
-	    p->on->sq_head - p->sq > RING_SQ_ENTRIES)
+	    p->on->sq_head - p->sq > RING_SQ_ENTRIES ||
+	    p->cancel == endpoint_cancel_leased_receive)
 		return;
 	unlink_from_thread(p);
 	t->own_used = 0;

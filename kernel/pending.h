@@ -49,6 +49,7 @@ struct pending_call {
 /* A receive that waits on an endpoint. */
 struct pending_receive {
 	struct endpoint *endpoint;
+	struct object *lease;      /* held; if its cancel is endpoint_cancel_leased_receive */
 	uint8_t slot;              /* kept for the call to come */
 };
 

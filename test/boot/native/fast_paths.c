@@ -3,6 +3,8 @@
  * the order of things is unusual. What else may come to them meanwhile: fast_waits.c. */
 #include "test/boot/native/fast_ask.h"
 
+#include "abi/revoker.capnp.h"
+
 enum { ROOM = 16 };
 
 /* -- signals ------------------------------------------------------------------------------ */
@@ -394,11 +396,78 @@ static void the_first_caller_still_lends(void)
 	release(endpoint);
 }
 
+/* -- who waits by a lease ---------------------------------------------------------------- */
+
+static uint32_t leased(uint32_t revoker, uint32_t object)
+{
+	struct native_call call;
+
+	native_call(&call, self, revoker, REVOKER_ID, REVOKER_LEASE);
+	revoker_lease_params_set_object(revoker_lease_params_build(&call.params),
+	                                native_attach(&call, object));
+	OK(native_send(&call));
+	return call.caps[0];
+}
+
+/* Answers until it is refused. */
+_Noreturn static void serve_until_refused(uint64_t which, struct ring *ring)
+{
+	struct actor *a = &actors[which];
+	struct ring_received *in = (struct ring_received *)(ring->area + 512);
+	uint64_t answered = 0;
+
+	while (a->status == STATUS_COUNT) {
+		struct ring_sqe *e = entry(ring, RING_SERVE, a->endpoint);
+		enum status status;
+
+		e->token = answered;
+		e->results = (uintptr_t)in;
+		e->results_size = 512;
+		ring_push(ring);
+		(void)!ring_enter(1, RING_FOREVER);
+		status = take(ring);
+		answered = in->token;
+		if (status)
+			a->status = status;
+		else
+			a->served++;
+	}
+	ring_exit(0);
+}
+
+/* It waits for the next call when its lease is revoked: that call is not for it. */
+static void who_waits_by_a_dead_lease_gets_nothing(void)
+{
+	uint32_t endpoint = new_endpoint(), facet = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	uint32_t revoker = made(native_find(self, "ledger"), LEDGER_ID, LEDGER_REVOKER);
+	uint32_t lease = leased(revoker, endpoint);
+	struct worker *s = act(0, serve_until_refused);
+
+	actors[0].endpoint = lease;
+	OK(native_start(self, s->thread));
+	until_state(s, THREAD_STATE_WAITING);
+	start_asker(1, facet);
+	CHECK(&check, until(&actors[1].served, 1));
+	until_state(s, THREAD_STATE_WAITING);
+	OK(plain_call(revoker, REVOKER_ID, REVOKER_REVOKE));
+	start_asker(2, facet);
+	until_state(s, THREAD_STATE_ENDED);
+	CHECK(&check, actors[0].served == 1 && actors[0].status == STATUS_GONE);
+	OK(receive(endpoint, RING_RECV, 0));
+	OK(give_back(token));
+	CHECK(&check, until(&actors[2].served, 1));
+	CHECK(&check, actors[2].answers == 1 && actors[2].status == STATUS_OK);
+	for (unsigned i = 0; i < 3; i++)
+		end_worker(&workers[i]);
+	release(lease), release(revoker), release(facet), release(endpoint);
+}
+
 int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		signals_by_both_ways, an_equal_gets_its_turn, things_happen_to_those_who_wait,
 		an_entry_of_long_ago, the_first_caller_still_lends,
+		who_waits_by_a_dead_lease_gets_nothing,
 	};
 
 	start_sched(given, "fast_paths");
