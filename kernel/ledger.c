@@ -43,6 +43,16 @@ static enum status call_query(struct ledger *l, struct call *call)
 	return STATUS_OK;
 }
 
+/* The results of all methods that make something are of one shape. */
+static enum status answer_made(struct call *call, struct object *made)
+{
+	if (!made)
+		return STATUS_NO_MEMORY;
+	ledger_child_results_set_ledger(ledger_child_results_build(&call->results),
+	                                call_answer_cap(call, made));
+	return STATUS_OK;
+}
+
 static enum status call_child(struct ledger *l, struct call *call)
 {
 	struct ledger_child_params_reader params = {call->params};
@@ -52,13 +62,9 @@ static enum status call_child(struct ledger *l, struct call *call)
 	if (!child)
 		return STATUS_NO_MEMORY;
 	o = create(child, l, true);
-	if (!o) {
+	if (!o)
 		ledger_close(child);
-		return STATUS_NO_MEMORY;
-	}
-	ledger_child_results_set_ledger(ledger_child_results_build(&call->results),
-	                                call_answer_cap(call, &o->object));
-	return STATUS_OK;
+	return answer_made(call, o ? &o->object : NULL);
 }
 
 static enum status call_donate(struct ledger *l, struct call *call)
@@ -67,9 +73,7 @@ static enum status call_donate(struct ledger *l, struct call *call)
 	struct ledger *to;
 	uint32_t index;
 
-	if (ledger_donate_params_get_to(params, &index))
-		return call_refuse(call, STATUS_NO_CAP, "no Ledger to donate to");
-	to = ledger_that_came(call, index);
+	to = ledger_donate_params_get_to(params, &index) ? NULL : ledger_that_came(call, index);
 	if (!to)
 		return call_refuse(call, STATUS_NO_CAP, "no Ledger to donate to");
 	if (ledger_is_closed(to))
@@ -85,9 +89,8 @@ static enum status call_reclaim(struct ledger *l, struct call *call)
 	uint32_t index;
 	enum status status;
 
-	if (ledger_reclaim_params_get_child(params, &index))
-		return call_refuse(call, STATUS_NO_CAP, "no Ledger to take from");
-	child = ledger_that_came(call, index);
+	child = ledger_reclaim_params_get_child(params, &index) ? NULL :
+	                                                          ledger_that_came(call, index);
 	if (!child)
 		return call_refuse(call, STATUS_NO_CAP, "no Ledger to take from");
 	if (child->parent != l)
@@ -102,7 +105,7 @@ static enum status call_reclaim(struct ledger *l, struct call *call)
 	return STATUS_OK;
 }
 
-/* Methods that make an object, by number; their results are of one shape. */
+/* Methods that make an object, by number. */
 static struct object *(*const makers[])(struct ledger *) = {
 	[LEDGER_MEMORY - LEDGER_MEMORY] = memory_pool_create_charging,
 	[LEDGER_ENDPOINT - LEDGER_MEMORY] = endpoint_create,
@@ -115,16 +118,8 @@ static struct object *(*const makers[])(struct ledger *) = {
 static enum status call_make(struct ledger *l, struct call *call)
 {
 	unsigned which = call->method - LEDGER_MEMORY;
-	struct object *made;
 
-	if (which >= ARRAY_SIZE(makers))
-		return STATUS_NO_METHOD;
-	made = makers[which](l);
-	if (!made)
-		return STATUS_NO_MEMORY;
-	ledger_memory_results_set_pool(ledger_memory_results_build(&call->results),
-	                               call_answer_cap(call, made));
-	return STATUS_OK;
+	return which < ARRAY_SIZE(makers) ? answer_made(call, makers[which](l)) : STATUS_NO_METHOD;
 }
 
 static enum status call_end(const struct ledger_object *o, struct call *call)
