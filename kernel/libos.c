@@ -277,13 +277,16 @@ static bool lives_on(const struct process *p, const struct ledger *top)
 static unsigned end_those_on(const struct ledger *top, const struct pid_table *in,
                              const struct process *but, unsigned left)
 {
-	for (uint32_t i = 1; left && in->slots && i < in->count; i++) {
-		struct process *p = in->slots[i];
+	struct process *const *slot = in->slots, *const *end = slot + in->count;
+
+	for (; slot != end; slot++) {
+		struct process *p = *slot;
 
 		if (!p || !p->libos || p->end_reason || p == but || !lives_on(p, top))
 			continue;
 		process_kill(p, -1, END_REASON_LEDGER_ENDED);
-		left--;
+		if (--left == 0 || !in->slots)
+			break;
 	}
 	return left;
 }
@@ -298,7 +301,7 @@ bool libos_end_on(const struct ledger *top, struct process *last)
 		if (!l)
 			continue;
 		object_hold(&l->object);
-		left = end_those_on(top, &l->own_pids, last, left);
+		left = left ? end_those_on(top, &l->own_pids, last, left) : 0;
 		if (l->domain && ledger_is_below(l->domain->ledger, top)) {
 			l->failed = true; /* nothing new begins under it, */
 			if (!l->used)
