@@ -381,7 +381,8 @@ static void print_end(FILE *out, struct trace_event_end_reader end)
 	                                       "ends with its ledger" };
 	uint32_t reason = trace_event_end_get_reason(end);
 
-	fprintf(out, "%s, code %" PRId32, reason < sizeof reasons / sizeof *reasons ? reasons[reason] : "ends",
+	fprintf(out, "%s, code %" PRId32,
+	        reason < sizeof reasons / sizeof *reasons ? reasons[reason] : "ends",
 	        trace_event_end_get_code(end));
 	if (trace_event_end_get_instruction(end))
 		fprintf(out, ", at %" PRIx64, trace_event_end_get_instruction(end));

@@ -149,7 +149,8 @@ static void to_a_caller(enum happening what, bool by_serve)
 		CHECK_STATUS(&check, what == CANCELLED ? STATUS_CANCELLED : STATUS_OK, a->status);
 	}
 	CHECK(&check, posted == (what == POSTED) && roused[STATUS_TIMEOUT] == (what == TIMED_OUT));
-	CHECK(&check, roused[STATUS_INTERRUPTED] == (what == INTERRUPTED || what == INTERRUPTED_SECOND || what == CANCELLED));
+	CHECK(&check, roused[STATUS_INTERRUPTED] == (what == INTERRUPTED ||
+	                                             what == INTERRUPTED_SECOND || what == CANCELLED));
 	end_worker(&workers[0]);
 	close_endpoint();
 }
@@ -405,7 +406,8 @@ static void one_gives_up(uint32_t first, uint32_t second)
 	CHECK(&check, until(&actors[0].served, 1));
 	CHECK_STATUS(&check, STATUS_TIMEOUT, actors[0].status);
 	until_state(&workers[0], THREAD_STATE_ENDED);
-	CHECK(&check, actors[2].served == 0 && thread_state(workers[2].thread) == THREAD_STATE_WAITING);
+	CHECK(&check, actors[2].served == 0);
+	CHECK(&check, thread_state(workers[2].thread) == THREAD_STATE_WAITING);
 	for (unsigned i = 0; i < 3; i++)
 		end_worker(&workers[i]);
 	release(next);
@@ -474,7 +476,7 @@ static void its_place_is_kept(void)
 	nobody_takes_its_place(true);
 }
 
-/* -- whose ring is not where it was -------------------------------------------------------------- */
+/* -- whose ring is not where it was ---------------------------------------------------------- */
 
 /* Does not look at its ring afterwards. */
 _Noreturn static void wait_blindly(uint64_t which, struct ring *ring)
@@ -578,7 +580,7 @@ static void rings_go(void)
 	servers_ring_goes();
 }
 
-/* -- who moves to another libOS, or ends itself, while it waits ---------------------------------------- */
+/* -- who moves to another libOS, or ends itself, while it waits ------------------------------ */
 
 static void chain_the_end(struct ring_sqe *e, struct capnp_builder *b)
 {
