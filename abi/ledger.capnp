@@ -51,7 +51,8 @@ interface Ledger {
   # so is what is freed. What others still hold or map stays charged until they let
   # go. A call ends 16 processes at most: `more` says that it is to be called again.
   # The caller, if it lives there, is the last to end, and gets no answer. All of it
-  # may take a moment to be gone (Process.wait tells). Called again when all is done, it does nothing.
+  # may take a moment to be gone (Process.wait tells). Called again when all is done,
+  # it does nothing.
   # DENIED: this is no ledger that `child` gave, but a domain's own, or a spender.
 }
 
