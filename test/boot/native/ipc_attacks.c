@@ -1,11 +1,10 @@
 /* ipc_attacks.c: calls whose objects go away at the worst moment, made by one thread
  * that is both sides; and more calls than an endpoint takes, by many. */
-#include "test/boot/native/memory.h"
+#include "test/boot/native/spawn.h"
 
 #include "abi/endpoint.capnp.h"
 #include "abi/ledger.capnp.h"
 #include "abi/revoker.capnp.h"
-#include "rt/native_spawn.h"
 #include "rt/ring.h"
 
 #define INTERFACE 0xa77ac4a77ac4ull
@@ -309,11 +308,59 @@ static void a_receive_into_nothing(void)
 	release(endpoint);
 }
 
-/* -- more calls than may wait at one endpoint ----------------------------------------------- */
-
 enum { CALLERS = 34, CALLS_EACH = RING_CQ_ENTRIES - 1, CALLS_MOST = 1024, CALLER_STACK = 4096 };
 
 static uint64_t stacks[CALLERS][CALLER_STACK / 8] __attribute__((aligned(64)));
+
+static int ends_at_once(struct native *me)
+{
+	(void)me;
+	return 0;
+}
+
+/* To what is nothing, no thread, one that has ended, no thread by a lease, or was taken back. */
+static void posts_to_nobody(void)
+{
+	static const uint32_t never;
+	uint32_t endpoint = make_endpoint(), revoker, lease, thread;
+	const uint32_t self_process = native_find(self, "self");
+	struct native_call c;
+
+	native_call(&c, self, native_find(self, "ledger"), LEDGER_ID, LEDGER_REVOKER);
+	(void)ledger_revoker_params_build(&c.params);
+	OK(native_send(&c));
+	revoker = c.caps[0];
+	lease = make_lease(revoker, endpoint);
+	(void)entry(RING_POST, 1, 0xfff);
+	push();
+	(void)entry(RING_POST, 2, endpoint);
+	push();
+	(void)entry(RING_POST, 3, self_process);
+	push();
+	(void)entry(RING_POST, 4, lease);
+	push();
+	CHECK(&check, enter() == 4);
+	for (unsigned i = 1; i <= 4; i++)
+		DONE(i, STATUS_NO_CAP);
+	release(revoker);
+	(void)entry(RING_POST, 5, lease);
+	push();
+	CHECK(&check, enter() == 1);
+	DONE(5, STATUS_NO_CAP);
+	OK(native_thread(self, ends_at_once, 0, stacks[0], CALLER_STACK, &thread));
+	while (thread_state(thread) != THREAD_STATE_ENDED)
+		(void)!ring_park(self->ring, &never, 0, 1000000);
+	(void)entry(RING_POST, 6, thread);
+	push();
+	CHECK(&check, enter() == 1);
+	DONE(6, STATUS_GONE);
+	release(thread);
+	release(lease);
+	release(endpoint);
+}
+
+/* -- more calls than may wait at one endpoint ----------------------------------------------- */
+
 static uint32_t crowded, busy, asked, over;
 
 static int calls_without_end(struct native *me)
@@ -393,7 +440,7 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		a_call_outlives_its_facet, two_receivers, a_chain_breaks_in_the_middle,
 		a_receive_by_a_dead_lease, a_call_after_the_end, a_receive_into_nothing,
-		too_many_calls,
+		posts_to_nobody, too_many_calls,
 	};
 
 	start(given, "ipc_attacks");
