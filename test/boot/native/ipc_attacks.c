@@ -267,6 +267,36 @@ static void a_receive_by_a_dead_lease(void)
 	release(endpoint);
 }
 
+/* The thread may write to a completion that it has not consumed. One that says that its
+ * results are longer than any message is not believed. */
+static void a_chain_on_a_forged_completion(void)
+{
+	static uint64_t long_results[1 << 15];
+	static const uint32_t forged[] = { 4097, 4104, sizeof long_results, 1u << 31, UINT32_MAX };
+	uint32_t ledger = native_find(self, "ledger"), came;
+	struct ring_sqe *e;
+
+	for (unsigned i = 0; i < sizeof forged / sizeof forged[0]; i++) {
+		volatile struct ring_cqe *cqe = &self->ring->cq[self->ring->cq_tail % RING_CQ_ENTRIES];
+
+		e = entry(RING_CALL, 1, ledger);
+		e->interface = LEDGER_ID;
+		e->method = LEDGER_ENDPOINT;
+		e->results = (uintptr_t)long_results;
+		e->results_size = sizeof long_results;
+		push();
+		CHECK(&check, enter() == 1 && cqe->results_size <= RING_MESSAGE_MAX);
+		cqe->results_size = forged[i];
+		e = call(2, RING_CHAIN(1, 0));
+		e->chained = 1;
+		push();
+		CHECK(&check, enter() == 2);
+		came = DONE(1, STATUS_OK);
+		DONE(2, STATUS_INVALID);
+		release(came);
+	}
+}
+
 /* What there is of an endpoint when its last capability is gone: facets, which say so. */
 static void a_call_after_the_end(void)
 {
@@ -440,7 +470,7 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		a_call_outlives_its_facet, two_receivers, a_chain_breaks_in_the_middle,
 		a_receive_by_a_dead_lease, a_call_after_the_end, a_receive_into_nothing,
-		posts_to_nobody, too_many_calls,
+		a_chain_on_a_forged_completion, posts_to_nobody, too_many_calls,
 	};
 
 	start(given, "ipc_attacks");
