@@ -297,6 +297,41 @@ static void a_chain_on_a_forged_completion(void)
 	}
 }
 
+/* Nor is one in the results of which a capability stands that cannot have come; and there
+ * is nothing to wait for in the entry itself, nor in one that is long gone. */
+static void a_chain_to_nothing(void)
+{
+	static const uint32_t nowhere[] = { 0, RING_SQ_ENTRIES, RING_SQ_ENTRIES + 1, 255 };
+	static const uint32_t indices[] = { RING_CAPS, 1000, 1u << 29, UINT32_MAX };
+	uint32_t ledger = native_find(self, "ledger"), came;
+	struct ring_sqe *e;
+
+	for (unsigned i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
+		e = call(1, RING_CHAIN(nowhere[i], 0));
+		e->chained = 1;
+		push();
+		CHECK(&check, enter() == 1);
+		DONE(1, STATUS_INVALID);
+	}
+	for (unsigned i = 0; i < sizeof indices / sizeof indices[0]; i++) {
+		e = entry(RING_CALL, 1, ledger);
+		e->interface = LEDGER_ID;
+		e->method = LEDGER_ENDPOINT;
+		e->results = (uintptr_t)answer;
+		e->results_size = sizeof answer;
+		push();
+		CHECK(&check, enter() == 1 && answer[1] == 3); /* capability 0 */
+		answer[1] |= (uint64_t)indices[i] << 32;
+		e = call(2, RING_CHAIN(1, 0));
+		e->chained = 1;
+		push();
+		CHECK(&check, enter() == 2);
+		came = DONE(1, STATUS_OK);
+		DONE(2, STATUS_NO_CAP);
+		release(came);
+	}
+}
+
 /* What there is of an endpoint when its last capability is gone: facets, which say so. */
 static void a_call_after_the_end(void)
 {
@@ -389,6 +424,62 @@ static void posts_to_nobody(void)
 	release(endpoint);
 }
 
+/* -- a chain that ends who waits for it ------------------------------------------------------ */
+
+static int ends_by_a_chain(struct native *me)
+{
+	static const uint16_t methods[] = { THREAD_KILL, THREAD_INFO, THREAD_INFO };
+
+	*ring_next(me->ring) = (struct ring_sqe){
+		.op = RING_CALL, .cap = native_find(me, "facet"), .interface = INTERFACE,
+		.results = (uintptr_t)me->ring->area, .results_size = 64,
+	};
+	ring_push(me->ring);
+	for (uint32_t i = 0; i < 3; i++) {
+		*ring_next(me->ring) = (struct ring_sqe){
+			.op = RING_CALL, .chained = 1, .cap = RING_CHAIN(i + 1, 0),
+			.interface = THREAD_ID, .method = methods[i],
+			.results = (uintptr_t)me->ring->area + 64 + 64 * i, .results_size = 64,
+		};
+		ring_push(me->ring);
+	}
+	(void)!ring_enter(4, RING_FOREVER);
+	return 0;
+}
+
+/* What the answer brings is the caller's own thread, which the next entry ends, while
+ * others wait for the same answer. */
+static void a_chain_ends_its_thread(void)
+{
+	static const uint32_t never;
+	uint32_t endpoint = make_endpoint(), facet = make_facet(endpoint, BADGE);
+	struct native_child child = spawned(ends_by_a_chain, 0);
+	struct capnp_builder b;
+	struct ring_sqe *e;
+
+	OK(native_grant(self, child.process, "facet", facet));
+	OK(native_start(self, child.thread));
+	recv(1, endpoint, inbox);
+	OK(ring_enter(1, RING_FOREVER));
+	DONE(1, STATUS_OK);
+	while (thread_state(child.thread) != THREAD_STATE_WAITING)
+		(void)!ring_park(self->ring, &never, 0, 1000000);
+	capnp_builder_start(&b, params, sizeof params);
+	capnp_set_capability(capnp_init_root(&b, 0, 1), 0, 0);
+	e = give(2, inbox);
+	e->params = (uintptr_t)params;
+	e->params_size = (uint32_t)capnp_builder_size(&b);
+	e->caps_count = 1;
+	e->caps[0] = child.thread;
+	push();
+	CHECK(&check, enter() == 1);
+	DONE(2, STATUS_OK);
+	CHECK(&check, thread_state(child.thread) == THREAD_STATE_ENDED);
+	ended(&child, END_REASON_KILLED, 0);
+	release(facet);
+	release(endpoint);
+}
+
 /* -- more calls than may wait at one endpoint ----------------------------------------------- */
 
 static uint32_t crowded, busy, asked, over;
@@ -470,7 +561,8 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		a_call_outlives_its_facet, two_receivers, a_chain_breaks_in_the_middle,
 		a_receive_by_a_dead_lease, a_call_after_the_end, a_receive_into_nothing,
-		a_chain_on_a_forged_completion, posts_to_nobody, too_many_calls,
+		a_chain_on_a_forged_completion, a_chain_to_nothing, posts_to_nobody,
+		a_chain_ends_its_thread, too_many_calls,
 	};
 
 	start(given, "ipc_attacks");
