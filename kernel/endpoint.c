@@ -376,16 +376,9 @@ static enum status find_endpoint(struct object *named, struct endpoint **out)
 
 static enum status receive(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
 {
-	struct call call = {
-		.thread = t,
-		.domain = thread_domain(t, ring),
-		.ring = ring,
-		.user_data = sqe->user_data,
-		.results_address = {sqe->results},
-		.results_size = sqe->results_size,
-	};
+	const struct domain *d = thread_domain(t, ring);
+	struct object *named = d ? captable_lookup(&d->table, sqe->cap) : NULL;
 	unsigned slot = (unsigned)__builtin_ctz(~(unsigned)t->slots_used);
-	struct object *named = call.domain ? captable_lookup(&call.domain->table, sqe->cap) : NULL;
 	struct endpoint *e;
 	struct pending *r;
 	enum status status = find_endpoint(named, &e);
@@ -398,7 +391,7 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 		return STATUS_INVALID;
 	if (slot >= RING_SERVED)
 		return STATUS_BUSY;
-	r = pending_create(&call, endpoint_cancel_receive);
+	r = pending_create_for(t, ring, sqe, endpoint_cancel_receive);
 	if (!r)
 		return STATUS_NO_MEMORY;
 	take_slot(t, ring, slot);

@@ -166,7 +166,7 @@ static uint32_t made(uint32_t cap, uint64_t interface, uint16_t method, uint64_t
 	capnp_set_u64(params, 0, a);
 	capnp_set_u64(params, 1, b);
 	if (with)
-		capnp_set_capability(params, 0, native_attach(&call, with));
+		capnp_set_capability(&params, 0, native_attach(&call, with));
 	OK(native_send(&call));
 	return call.caps[0];
 }

@@ -43,7 +43,7 @@ static enum status ask(const struct asked *a, uint32_t *came)
 	for (unsigned i = 0; i < 3; i++)
 		capnp_set_u64(params, i, a->words[i]);
 	if (a->with)
-		capnp_set_capability(params, 0, native_attach(&call, a->with));
+		capnp_set_capability(&params, 0, native_attach(&call, a->with));
 	status = native_send(&call);
 	if (came)
 		*came = status == STATUS_OK ? call.caps[0] : 0;
