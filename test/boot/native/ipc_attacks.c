@@ -456,6 +456,7 @@ static void a_chain_ends_its_thread(void)
 	static const uint32_t never;
 	uint32_t endpoint = make_endpoint(), facet = make_facet(endpoint, BADGE);
 	struct native_child child = spawned(ends_by_a_chain, 0);
+	struct capnp_struct_builder root;
 	struct capnp_builder b;
 	struct ring_sqe *e;
 
@@ -467,7 +468,8 @@ static void a_chain_ends_its_thread(void)
 	while (thread_state(child.thread) != THREAD_STATE_WAITING)
 		(void)!ring_park(self->ring, &never, 0, 1000000);
 	capnp_builder_start(&b, params, sizeof params);
-	capnp_set_capability(capnp_init_root(&b, 0, 1), 0, 0);
+	root = capnp_init_root(&b, 0, 1);
+	capnp_set_capability(&root, 0, 0);
 	e = give(2, inbox);
 	e->params = (uintptr_t)params;
 	e->params_size = (uint32_t)capnp_builder_size(&b);
