@@ -98,6 +98,18 @@ static enum status space_of(uint32_t libos)
 	return native_send(&call);
 }
 
+/* `process` 0: none comes along. */
+static enum status thread_of(uint32_t libos, uint32_t process)
+{
+	struct native_call call;
+	native_call(&call, check.self, libos, LIBOS_ID, LIBOS_THREAD);
+	struct libos_thread_params_builder params = libos_thread_params_build(&call.params);
+	(void)libos_thread_params_init_start(params);
+	if (process != 0)
+		libos_thread_params_set_process(params, native_attach(&call, process));
+	return native_send(&call);
+}
+
 static enum status become(uint32_t libos)
 {
 	struct native_call call;
@@ -253,6 +265,9 @@ static void a_capset_fills(void)
 	CHECK(&check, count == CAPSET_MAX - 7);
 	CHECK_STATUS(&check, STATUS_NO_CAP, grant(libos, "none", 0));
 	CHECK_STATUS(&check, STATUS_NOT_FOUND, space_of(libos));
+	CHECK_STATUS(&check, STATUS_NO_CAP, thread_of(libos, 0));
+	CHECK_STATUS(&check, STATUS_NO_CAP, thread_of(libos, own));
+	CHECK_STATUS(&check, STATUS_DENIED, thread_of(libos, native_find(check.self, "self")));
 	CHECK_STATUS(&check, STATUS_OK, spawn(libos, 0, caps));
 	CHECK_STATUS(&check, STATUS_DENIED, grant(libos, "late", own));
 	for (unsigned i = 0; i < 3; i++)
