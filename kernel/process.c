@@ -13,7 +13,10 @@
 #include "kernel/sched.h"
 #include "kernel/string.h"
 
-enum { STATUS_PID1_LOST = 255 };
+enum {
+	STATUS_PID1_LOST = 255,
+	BASICS = 2, /* capabilities that every program has: see grant_basics() */
+};
 
 static struct process *pid_slots[PID_COUNT];
 struct pid_table pids = {pid_slots, PID_COUNT, 1};
@@ -49,11 +52,18 @@ static struct process *allocate(struct libos *libos, struct ledger *ledger)
 	return p;
 }
 
-/* Under the libOS, and at its cost, but not in a table of PIDs. */
-static enum status enlist(struct libos *libos, struct ledger *ledger, struct process **out)
+/* Under the libOS, and at its cost. */
+static enum status create(struct libos *libos, uint32_t pid, struct ledger *ledger,
+                          struct process **out)
 {
 	struct process *p;
+	uint32_t taken;
 
+	if (libos->isolated && !libos->pids->slots[1] && pid != 1)
+		return STATUS_INVALID;
+	taken = take_pid(libos->pids, pid);
+	if (!taken)
+		return pid ? STATUS_EXISTS : STATUS_NO_SLOT;
 	if (!libos->isolated && libos_take_pid(libos))
 		return STATUS_NO_SLOT;
 	p = allocate(libos, ledger);
@@ -64,50 +74,22 @@ static enum status enlist(struct libos *libos, struct ledger *ledger, struct pro
 	}
 	p->pid_payer = libos->isolated ? NULL : libos;
 	libos_enter(libos, p);
+	p->pids = libos->pids;
+	p->pid = taken;
+	p->pids->slots[taken] = p;
 	*out = p;
 	return STATUS_OK;
 }
 
-static enum status create(struct libos *libos, uint32_t pid, struct ledger *ledger,
-                          struct process **out)
+void process_swap_pids(struct process *a, struct process *b)
 {
-	enum status status;
-	uint32_t taken;
+	uint32_t pid = a->pid;
 
-	if (libos->isolated && !libos->pids->slots[1] && pid != 1)
-		return STATUS_INVALID;
-	taken = take_pid(libos->pids, pid);
-	if (!taken)
-		return pid ? STATUS_EXISTS : STATUS_NO_SLOT;
-	status = enlist(libos, ledger, out);
-	if (status)
-		return status;
-	(*out)->pids = libos->pids;
-	(*out)->pid = taken;
-	libos->pids->slots[taken] = *out;
-	return STATUS_OK;
-}
-
-enum status process_create_successor(struct libos *libos, struct process **out)
-{
-	return enlist(libos, libos->domain->ledger, out);
-}
-
-static void return_pid(struct process *p)
-{
-	if (p->pid_payer)
-		libos_return_pid(p->pid_payer);
-	p->pid_payer = NULL;
-	p->pids = NULL;
-}
-
-void process_succeed(struct process *old, struct process *p)
-{
-	KASSERT(!p->pids && old->pids == p->libos->pids);
-	p->pid = old->pid;
-	p->pids = old->pids;
-	p->pids->slots[p->pid] = p;
-	return_pid(old);
+	KASSERT(a->pids && a->pids == b->pids);
+	a->pid = b->pid;
+	b->pid = pid;
+	a->pids->slots[a->pid] = a;
+	b->pids->slots[b->pid] = b;
 }
 
 enum status process_create(struct libos *libos, uint32_t pid, struct process **out)
@@ -327,7 +309,9 @@ void process_deliver_interrupt(struct thread *t)
 {
 	struct thread_regs *r = &t->regs;
 	struct module_trap trap = {
-		.vector = MODULE_VECTOR_INTERRUPT,
+		.address = (uint32_t)t->end_code,
+		.vector = t->left ? MODULE_VECTOR_LEFT : MODULE_VECTOR_INTERRUPT,
+		.error = t->end_reason,
 		.rip = r->rip, .cs = r->cs, .rflags = r->rflags, .rsp = r->rsp, .ss = r->ss,
 	};
 	uint64_t at = r->module_stack - sizeof(trap);
@@ -342,7 +326,7 @@ void process_deliver_interrupt(struct thread *t)
 		return;
 	}
 	*to = trap;
-	t->interrupted = false;
+	t->interrupted = t->left = false;
 	r->rip = t->process->module_trap;
 	r->cs = SEL_MODULE_CODE;
 	r->ss = SEL_MODULE_DATA;
@@ -405,6 +389,26 @@ static enum status answer_fault(struct process *p, struct call *call)
 	return STATUS_OK;
 }
 
+/* What `from` still holds of what its CapSet names, but for the basics. */
+static enum status inherit(struct process *p, const struct process *from)
+{
+	const struct domain *d = from ? from->domain : NULL;
+	enum status status = from ? STATUS_OK : STATUS_INVALID;
+
+	for (uint32_t i = BASICS; d && i < d->capset->count && !status; i++) {
+		const struct capset_entry *e = &d->capset->entries[i];
+		struct object *o = captable_lookup(&d->table, e->cap);
+
+		if (!o)
+			continue;
+		object_hold(o);
+		status = domain_grant(p->domain, e->name, strlen(e->name), o);
+		if (status == STATUS_GONE)
+			status = STATUS_OK;
+	}
+	return status;
+}
+
 static enum status call_grant(struct process *p, struct call *call)
 {
 	struct process_grant_params_reader params = {call->params};
@@ -423,6 +427,8 @@ static enum status call_grant(struct process *p, struct call *call)
 	status = process_need_domain(p);
 	if (status)
 		return status;
+	if (name.length == 0)
+		return inherit(p, (struct process *)call_cap(call, index, &process_type));
 	object_hold(call->caps[index]);
 	return domain_grant(p->domain, name.bytes, name.length, call->caps[index]);
 }
@@ -533,9 +539,10 @@ static void process_destroy(struct object *o)
 
 	if (p->libos)
 		let_go(p);
-	if (p->pids) /* NULL: its libOS has taken the table along, or it has moved */
+	if (p->pids) /* NULL: its libOS has taken the table along */
 		p->pids->slots[p->pid] = NULL;
-	return_pid(p);
+	if (p->pid_payer)
+		libos_return_pid(p->pid_payer);
 	block_free(p, sizeof(*p), p->ledger);
 }
 

@@ -286,6 +286,17 @@ void thread_kill(struct thread *t, int32_t code, uint32_t reason)
 	sched_kick(t);
 }
 
+void thread_leave(struct thread *t, int32_t code, uint32_t reason)
+{
+	if (!t->process->space->module) {
+		thread_kill(t, code, reason);
+		return;
+	}
+	t->end_code = code;
+	t->end_reason = t->process->end_reason = reason;
+	t->left = t->interrupted = true;
+}
+
 struct domain *thread_domain(const struct thread *t, unsigned ring)
 {
 	return ring == RING_MODULE ? t->process->libos->domain : t->process->domain;

@@ -119,6 +119,8 @@ void module_trap(struct trap *trap)
 	if (expected_trap && (its->cs & 3) == 3) {
 		return;
 	}
+	if (its->vector == MODULE_VECTOR_LEFT)
+		ring_exit((int32_t)its->address);
 	if (its->vector == MODULE_VECTOR_INTERRUPT && on_interrupt)
 		on_interrupt(its);
 	ring_exit((astray ? ASTRAY : TRAPPED) + (int32_t)its->vector);
