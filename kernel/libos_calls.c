@@ -161,9 +161,7 @@ static enum status call_thread(struct libos *l, struct call *call)
 {
 	struct libos_thread_params_reader params = {call->params};
 	struct thread_start_reader start;
-	struct thread_start first;
 	struct process *process;
-	struct thread *thread;
 	uint32_t index;
 	enum status status = libos_thread_params_get_start(params, &start);
 
@@ -176,14 +174,11 @@ static enum status call_thread(struct libos *l, struct call *call)
 		return STATUS_NO_CAP;
 	if (process->libos != l)
 		return STATUS_DENIED;
-	first = thread_read_start(start);
-	status = thread_create(process, &first, &thread);
-	if (status)
-		return status;
-	libos_thread_results_set_thread(libos_thread_results_build(&call->results),
-	                                call_answer_cap(call, &thread->object));
-	return STATUS_OK;
+	return process_answer_thread(process, start, call);
 }
+_Static_assert((int)LIBOS_THREAD_RESULTS_DATA_WORDS == (int)PROCESS_THREAD_RESULTS_DATA_WORDS &&
+               (int)LIBOS_THREAD_RESULTS_POINTERS == (int)PROCESS_THREAD_RESULTS_POINTERS,
+               "one answer for both");
 
 /* -- the second stage ----------------------------------------------------------------- */
 

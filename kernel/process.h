@@ -71,6 +71,10 @@ enum status process_use_domain(struct process *p, struct domain *d) MUST_CHECK;
 /* The program gets a domain and sees its CapSet, if it had none. */
 enum status process_need_domain(struct process *p) MUST_CHECK;
 
+/* A thread of it is made and is the answer: Process.thread, Libos.thread. */
+enum status process_answer_thread(struct process *p, struct thread_start_reader reader,
+                                  struct call *call) MUST_CHECK;
+
 /* Its first thread starts. */
 void process_started(struct process *p);
 

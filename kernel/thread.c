@@ -288,7 +288,7 @@ void thread_kill(struct thread *t, int32_t code, uint32_t reason)
 
 void thread_leave(struct thread *t, int32_t code, uint32_t reason)
 {
-	if (!t->process->space->module) {
+	if (!t->process->space->module || (t->regs.cs & 3) != 3) {
 		thread_kill(t, code, reason);
 		return;
 	}

@@ -133,8 +133,8 @@ static inline void thread_reap(void)
  * its next entry. */
 void thread_kill(struct thread *t, int32_t code, uint32_t reason);
 
-/* Its program has ended or moved away, in ring 3. Under a module that is the module's
- * to hear, and the thread's end the module's to make; else the thread ends. */
+/* It ends, or its program has moved away. Of what happens in ring 3 under a module the
+ * module is told: the thread's end is the module's to make. Else the thread ends. */
 void thread_leave(struct thread *t, int32_t code, uint32_t reason);
 
 /* Ends a thread that runs nowhere. */
