@@ -86,15 +86,16 @@ static void nobody_moves_twice(void)
 
 	if (child == 0) {
 		struct ring_sqe first = becoming(0, STAGE_ENDS, params[0], results[0]);
-		struct ring_sqe second = becoming(2, STAGE_ENDS, params[1], results[1]);
+		struct ring_sqe second = becoming(2, STAGE_STAYS, params[1], results[1]);
 		exo_push(first);
 		exo_push(second);
 		(void)exo_enter(1, RING_FOREVER);
 		_exit(1);
 	}
 	CHECK(exited_with(child, 0));
-	CHECK(exited_with(mover(2, STAGE_STAYS), 0)); /* it is there: nobody has come and gone */
-	CHECK(has_arrived(2) && board().arrived[2] == 1);
+	child = mover(2, STAGE_STAYS);
+	CHECK(exited_with(child, 0));
+	CHECK(has_arrived(2) && board().pid[2] == (uint32_t)child); /* the first to come there */
 	let_go_of(2);
 }
 
@@ -340,23 +341,31 @@ static void from_a_handler(bool moves)
 
 /* --- while it is in the module ------------------------------------------------------------- */
 
+enum elsewhere { SLEEPS, WORKS, SPINS };
+
+/* `WORKS`: is in the module nearly all the time. */
+static void until_answered(uint32_t count, enum elsewhere how)
+{
+	static uint8_t bytes[1 << 20];
+
+	while (__atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE) - ring->cq_head < count)
+		if (how == WORKS && getrandom(bytes, sizeof bytes, 0) < 0)
+			return;
+}
+
 /* Its ring is looked at while it is in the module, with the module's lock: to move then
  * is refused. Where it is looked at in the program, the child has gone. */
 static int moves_by_a_ring_that_is_looked_at(void)
 {
-	static uint8_t bytes[1 << 20];
 	const struct capset_entry *thread = held("thread");
 	const uint64_t often[] = { EXO_ROOT(1, 0), 20000 };
 	uint64_t params[BECOME_WORDS], results[16];
 	struct ring_sqe entry = becoming(0, STAGE_ENDS, params, results);
 
-	memset(bytes, 1, sizeof bytes);
 	if (exo_serve(exo_call(thread, 3, often, 2, 0, results)).status != STATUS_OK)
 		return 98;
 	exo_push(entry);
-	while (ring->cq_head == __atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE))
-		if (getrandom(bytes, sizeof bytes, 0) < 0)
-			return 97;
+	until_answered(1, WORKS);
 	return REFUSED + exo_take().status;
 }
 
@@ -378,8 +387,8 @@ static void by_a_ring_that_is_looked_at(void)
 }
 
 /* The first entry asks us for a libOS; the second goes there once we have answered. By
- * then it sleeps in the module. */
-static int moves_by_a_chained_entry(int read_end)
+ * then it sleeps or works in the module, or runs: for all that we know. */
+static int moves_by_a_chained_entry(int read_end, enum elsewhere how)
 {
 	const struct capset_entry *facet = held("facet");
 	uint64_t params[BECOME_WORDS], results[16], answer[16], none = 0;
@@ -391,12 +400,14 @@ static int moves_by_a_chained_entry(int read_end)
 	exo_push(exo_call(facet, 2, &none, 1, 0, answer));
 	exo_push(entry);
 	(void)exo_enter(0, 0);
+	if (how != SLEEPS)
+		until_answered(2, how);
 	if (read(read_end, &byte, 1) != 1 || exo_enter(2, RING_FOREVER) != STATUS_OK)
 		return 98;
 	return exo_take().status == STATUS_OK ? REFUSED + exo_take().status : 97;
 }
 
-static void by_a_chained_entry(void)
+static void by_a_chained_entry(enum elsewhere how)
 {
 	const uint64_t answer[] = { EXO_ROOT(0, 1), EXO_CAPABILITY_0 };
 	uint64_t received[64];
@@ -406,7 +417,7 @@ static void by_a_chained_entry(void)
 	open_pipe(ends);
 	child = fork_child();
 	if (child == 0)
-		_exit(moves_by_a_chained_entry(ends[0]));
+		_exit(moves_by_a_chained_entry(ends[0], how));
 	CHECK(exo_serve((struct ring_sqe){ .op = RING_RECV, .cap = held("endpoint")->cap,
 	                                   .results = (uintptr_t)received,
 	                                   .results_size = sizeof received }).status == STATUS_OK);
@@ -457,7 +468,9 @@ static int all(void)
 	from_a_handler(false);
 	from_a_handler(true);
 	by_a_ring_that_is_looked_at();
-	by_a_chained_entry();
+	by_a_chained_entry(SLEEPS);
+	by_a_chained_entry(WORKS);
+	by_a_chained_entry(SPINS);
 	CHECK(wait(NULL) == -1 && errno == ECHILD);
 	let_go_of(0);
 	printf("leaves: %d wrong\n", failures);
