@@ -52,6 +52,8 @@ struct EndReason {
   const faulted :UInt32 = 2;
   const moved :UInt32 = 3;
   # To another libOS. It goes on there, under the same PID.
+  const ledgerEnded :UInt32 = 4;
+  # Ledger.end: whoever paid for it, or for its libOS, ended all that lived on that.
 }
 
 interface Thread {

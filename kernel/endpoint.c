@@ -123,15 +123,32 @@ void endpoint_cancel_receive(struct pending *r)
 	pending_free(r);
 }
 
+void endpoint_cancel_leased_receive(struct pending *r)
+{
+	struct object *lease = r->receive.lease;
+
+	endpoint_cancel_receive(r);
+	object_drop(lease);
+}
+
+/* What it came through, or NULL. */
+static struct object *lease_of(const struct pending *r)
+{
+	return r->cancel == endpoint_cancel_leased_receive ? r->receive.lease : NULL;
+}
+
 /* -- caller and receiver meet --------------------------------------------------------- */
 
 /* The receiver has its completion. */
 static void complete_receive(struct pending *r, struct ring_cqe *cqe)
 {
 	struct endpoint *e = r->receive.endpoint;
+	struct object *lease = lease_of(r);
 
 	pending_unlink(&e->receivers, r);
 	pending_complete(r, cqe);
+	if (lease)
+		object_drop(lease);
 }
 
 static void fail_receive(struct pending *r, enum status status)
@@ -241,14 +258,18 @@ static void deliver_gone(struct endpoint *e, struct pending *r)
 	complete_receive(r, &cqe);
 }
 
-/* Held by the caller. */
+/* Held by the caller. Who waits by a lease that was revoked since gets nothing. */
 static void match(struct endpoint *e)
 {
-	while (e->receivers.head && (e->gone || e->calls.head)) {
-		if (e->gone)
-			deliver_gone(e, e->receivers.head);
+	struct pending *r;
+
+	while ((r = e->receivers.head) && (e->gone || e->calls.head)) {
+		if (lease_of(r) && !object_resolve(lease_of(r)))
+			fail_receive(r, STATUS_GONE);
+		else if (e->gone)
+			deliver_gone(e, r);
 		else
-			deliver(e->calls.head, e->receivers.head);
+			deliver(e->calls.head, r);
 	}
 }
 
@@ -338,13 +359,13 @@ enum status facet_call(struct facet *f, const struct call *call, const struct ri
 
 /* -- RECV, RETURN, SERVE ---------------------------------------------------------------- */
 
-static enum status find_endpoint(const struct domain *d, uint32_t cap, struct endpoint **out)
+static enum status find_endpoint(struct object *named, struct endpoint **out)
 {
-	struct object *o = d ? captable_lookup(&d->table, cap) : NULL;
+	struct object *o;
 
-	if (!o)
+	if (!named)
 		return STATUS_NO_CAP;
-	o = object_resolve(o);
+	o = object_resolve(named);
 	if (!o)
 		return STATUS_GONE;
 	if (o->type != &endpoint_type)
@@ -355,18 +376,12 @@ static enum status find_endpoint(const struct domain *d, uint32_t cap, struct en
 
 static enum status receive(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
 {
-	struct call call = {
-		.thread = t,
-		.domain = thread_domain(t, ring),
-		.ring = ring,
-		.user_data = sqe->user_data,
-		.results_address = {sqe->results},
-		.results_size = sqe->results_size,
-	};
+	const struct domain *d = thread_domain(t, ring);
+	struct object *named = d ? captable_lookup(&d->table, sqe->cap) : NULL;
 	unsigned slot = (unsigned)__builtin_ctz(~(unsigned)t->slots_used);
 	struct endpoint *e;
 	struct pending *r;
-	enum status status = find_endpoint(call.domain, sqe->cap, &e);
+	enum status status = find_endpoint(named, &e);
 
 	if (status)
 		return status;
@@ -376,11 +391,16 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 		return STATUS_INVALID;
 	if (slot >= RING_SERVED)
 		return STATUS_BUSY;
-	r = pending_create(&call, endpoint_cancel_receive);
+	r = pending_create_for(t, ring, sqe, endpoint_cancel_receive);
 	if (!r)
 		return STATUS_NO_MEMORY;
 	take_slot(t, ring, slot);
 	r->receive = (struct pending_receive){.endpoint = e, .slot = (uint8_t)slot};
+	if (named != &e->object) {
+		object_hold(named);
+		r->receive.lease = named;
+		r->cancel = endpoint_cancel_leased_receive;
+	}
 	pending_append(&e->receivers, r);
 	object_hold(&e->object);
 	match(e);

@@ -49,6 +49,7 @@ struct pending_call {
 /* A receive that waits on an endpoint. */
 struct pending_receive {
 	struct endpoint *endpoint;
+	struct object *lease;      /* held; if its cancel is endpoint_cancel_leased_receive */
 	uint8_t slot;              /* kept for the call to come */
 };
 
@@ -100,6 +101,9 @@ struct pending {
 
 /* Keeps `call` for later. NULL: no memory. */
 struct pending *pending_create(const struct call *call, void (*cancel)(struct pending *));
+/* The same for an entry that is no call of a method, of a ring that has a domain. */
+struct pending *pending_create_for(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
+                                   void (*cancel)(struct pending *));
 
 /* Answers it with `status` and frees it. `message`: the results, may be empty. */
 void pending_answer(struct pending *p, enum status status, const void *message, uint32_t size);

@@ -399,16 +399,11 @@ static void held_cancel(struct pending *p)
 static enum status answer_later(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
                                 bool now)
 {
-	struct call call = {
-		.thread = t, .domain = thread_domain(t, ring), .ring = ring,
-		.user_data = sqe->user_data,
-		.results_address = {sqe->results}, .results_size = sqe->results_size,
-	};
 	struct pending *p;
 	uint8_t b = next();
 	struct ring_cqe cqe = {.status = b % 2 ? b % STATUS_COUNT : STATUS_OK, .results_size = 16};
 
-	p = call.domain ? pending_create(&call, held_cancel) : NULL;
+	p = thread_domain(t, ring) ? pending_create_for(t, ring, sqe, held_cancel) : NULL;
 	if (!p)
 		return STATUS_NO_MEMORY;
 	pending_append(&held, p);

@@ -251,20 +251,27 @@ static struct thread *lend(struct pending *call)
 	return to;
 }
 
-void sched_lend(struct pending *call)
+/* All of this but for `but`, which does not lend: it waits no more. */
+static void lend_on(struct pending *call, const struct thread *but)
 {
 	for (unsigned n = 0; call && n < SCHED_LENDERS; n++) {
 		struct thread *to = lend(call);
 
-		call = to && to->state == THREAD_WAITING ? endpoint_call_of(to) : NULL;
+		call = to && to != but && to->state == THREAD_WAITING ? endpoint_call_of(to) : NULL;
 	}
 }
 
-static bool could_lend(const struct pending *call)
+void sched_lend(struct pending *call)
+{
+	lend_on(call, NULL);
+}
+
+static bool could_lend(const struct pending *call, const struct thread *but)
 {
 	const struct thread *t = call->thread;
 
-	return t->state == THREAD_WAITING && sched_has_time(t) && endpoint_call_of(t) == call;
+	return t != but && t->state == THREAD_WAITING && sched_has_time(t) &&
+	       endpoint_call_of(t) == call;
 }
 
 static void prefer(struct pending **best, struct pending *call)
@@ -274,20 +281,20 @@ static void prefer(struct pending **best, struct pending *call)
 }
 
 /* Whose context `t` should have, of those who wait for it; NULL: nobody's. */
-static struct pending *best_caller(const struct thread *t)
+static struct pending *best_caller(const struct thread *t, const struct thread *but)
 {
 	struct pending *best = NULL, *call;
 	unsigned endpoints = 0;
 
 	for (unsigned slots = t->slots_used; slots; slots &= slots - 1) {
 		call = t->served[__builtin_ctz(slots)].call;
-		if (call && call != SERVED_GONE && could_lend(call))
+		if (call && call != SERVED_GONE && could_lend(call, but))
 			prefer(&best, call);
 	}
 	for (struct link *l = t->serves.prev; l != &t->serves && endpoints < SCHED_LENDERS;
 	     l = l->prev, endpoints++) {
 		call = link_owner(l, struct endpoint, served)->calls.head;
-		while (call && !could_lend(call))
+		while (call && !could_lend(call, but))
 			call = call->next;
 		if (call)
 			prefer(&best, call);
@@ -295,11 +302,16 @@ static struct pending *best_caller(const struct thread *t)
 	return best;
 }
 
+static void help(struct thread *t, const struct thread *but)
+{
+	lend_on(best_caller(t, but), but);
+	if (t->state == THREAD_WAITING)
+		lend_on(endpoint_call_of(t), but);
+}
+
 void sched_help(struct thread *t)
 {
-	sched_lend(best_caller(t));
-	if (t->state == THREAD_WAITING)
-		sched_lend(endpoint_call_of(t));
+	help(t, NULL);
 }
 
 /* It, and whose time it works on. */
@@ -335,7 +347,6 @@ static void out_of_time(struct thread *t, bool for_good)
 void sched_recall(struct thread *t)
 {
 	struct thread *had[SCHED_LENDERS];
-	enum thread_state state = t->state;
 	unsigned n = 0;
 
 	for (struct thread *b = t->borrower; b; b = b->borrower)
@@ -343,11 +354,8 @@ void sched_recall(struct thread *t)
 	if (n == 0)
 		return;
 	take_back(t);
-	if (state == THREAD_WAITING)
-		t->state = THREAD_SUSPENDED; /* or it would lend again */
 	for (unsigned i = 0; i < n; i++)
-		sched_help(had[i]);
-	t->state = state;
+		help(had[i], t);
 }
 
 void sched_give_back(struct pending *call)
