@@ -217,7 +217,7 @@ static enum status read_move(struct libos *l, struct call *call, struct move *m)
  * is told once, and needs time of its own to see to it. */
 static bool may_leave(const struct thread *t)
 {
-	return t == this_cpu->current && (t->regs.cs & 3) == 3 && !t->process->end_reason &&
+	return t == this_cpu->current && (t->regs.cs & 3) == 3 && !t->end_reason &&
 	       t->own_context == &t->first;
 }
 

@@ -277,7 +277,8 @@ void thread_kill(struct thread *t, int32_t code, uint32_t reason)
 	if (t->state == THREAD_ENDED || t->dying)
 		return;
 	t->end_code = code;
-	t->end_reason = reason;
+	if (!t->end_reason) /* else its program has moved, and that is the reason */
+		t->end_reason = reason;
 	if (t->state != THREAD_RUNNING) {
 		thread_end(t);
 		return;
@@ -293,7 +294,7 @@ void thread_leave(struct thread *t, int32_t code, uint32_t reason)
 		return;
 	}
 	t->end_code = code;
-	t->end_reason = t->process->end_reason = reason;
+	t->end_reason = reason;
 	t->left = t->interrupted = true;
 }
 

@@ -437,7 +437,7 @@ static void one_that_leaves_ends_too(void)
 	say("leaving_is_betrayed", end.reason == END_REASON_FAULTED);
 	end = judge_wait(&judge, leaves.process);
 	judge_say(&judge, "system", "leaving_ends_too",
-	          !end.hung && end.reason == END_REASON_MOVED && end.code == -1 && !listed("hostile"),
+	          !end.hung && end.reason == END_REASON_KILLED && end.code == -1 && !listed("hostile"),
 	          &end);
 	judge_forget(&judge, &leaves);
 	judge_forget(&judge, &faults);
