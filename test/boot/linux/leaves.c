@@ -10,6 +10,10 @@
 #define _GNU_SOURCE
 #include "test/boot/linux/leaves.h"
 
+#include "abi/libos.capnp.h"
+#include "abi/process.capnp.h"
+#include "abi/space.capnp.h"
+
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -121,6 +125,43 @@ static void a_stage_attacks(void)
 	CHECK(exited_with(mover(1, STAGE_ATTACKS), 0));
 	CHECK(has_arrived(1));
 	CHECK(board().found[1] == 0);
+}
+
+/* A stub waits for what runs under another libOS, and ends as that does. */
+static int stub(void)
+{
+	static const uint8_t code[16] = { 0xbf, STAGE_CODE, 0, 0, 0, 0xb8, SYS_EXIT, 0, 0, 0, 0x0f, 0x05 };
+	const uint64_t start[] = { EXO_ROOT(1, 1), 0, (uint64_t)2 << 32, 0x400800, 0x500000 };
+	const uint64_t show[] = { EXO_ROOT(4, 1), 0, 0x400000, 1, ACCESS_READ | ACCESS_EXECUTE,
+	                          EXO_CAPABILITY_0 };
+	uint64_t put[] = { EXO_ROOT(1, 1), 0x800, (uint64_t)sizeof code << 35 | (uint64_t)2 << 32 | 1, 0, 0 };
+	uint64_t results[16], none = 0;
+	struct capset_entry process = { .interface = PROCESS_ID }, space = { .interface = ADDRESS_SPACE_ID },
+	                    thread = { .interface = THREAD_ID };
+	struct ring_cqe done;
+
+	memcpy(&put[3], code, sizeof code);
+	if (exo_serve(exo_call(held("board"), MEMORY_WRITE, put, 5, 0, results)).status != STATUS_OK)
+		return 91;
+	done = exo_serve(exo_call(target_named(5), LIBOS_SPAWN, start, 5, 0, results));
+	process.cap = done.caps[0], space.cap = done.caps[1], thread.cap = done.caps[2];
+	if (done.status != STATUS_OK)
+		return 92;
+	if (exo_serve(exo_call(&space, ADDRESS_SPACE_MAP, show, 6, held("board")->cap, results)).status !=
+	            STATUS_OK ||
+	    exo_serve(exo_call(&thread, THREAD_START, &none, 1, 0, results)).status != STATUS_OK ||
+	    exo_serve(exo_call(&process, PROCESS_WAIT, &none, 1, 0, results)).status != STATUS_OK)
+		return 93;
+	return (int)(uint32_t)results[1];
+}
+
+static void a_stub_waits(void)
+{
+	pid_t child = fork_child();
+
+	if (child == 0)
+		_exit(stub());
+	CHECK(exited_with(child, STAGE_CODE));
 }
 
 /* --- ending ----------------------------------------------------------------------------- */
@@ -454,6 +495,7 @@ static int all(void)
 	nobody_moves_twice();
 	its_pid_is_not_given_twice();
 	a_stage_attacks();
+	a_stub_waits();
 	codes();
 	orphans(false);
 	orphans(true);

@@ -5,6 +5,8 @@
 #include "test/boot/linux/exo.h"
 #include "test/boot/linux_stages.h"
 
+#include "abi/libos.capnp.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	LIBOS_BECOME = 1, MEMORY_SIZE = 0, MEMORY_READ = 1, MEMORY_WRITE = 2,
+	MEMORY_SIZE = 0, MEMORY_READ = 1, MEMORY_WRITE = 2,
 	BECOME_WORDS = 5, REFUSED = 100, /* + a status: how a child ends that was */
 };
 
