@@ -477,7 +477,7 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 		return;
 	if (timeout_ns == 0)
 		t->regs.rax = STATUS_TIMEOUT;
-	else if (t->interrupted && ring == RING_MODULE)
+	else if (t->interrupted)
 		t->regs.rax = STATUS_INTERRUPTED;
 	else
 		wait(t, ring, (uint32_t)least - done, timeout_ns);

@@ -63,6 +63,7 @@ struct thread {
 		};
 		uint32_t attention;       /* 0: none of these; for the fast paths */
 	};
+	bool left; /* its program has, and the module is to be told: so that, why */
 	int32_t end_code;
 	uint32_t end_reason;
 
@@ -131,6 +132,10 @@ static inline void thread_reap(void)
 /* Ends it wherever it is. If it is another CPU's current, that CPU does it at
  * its next entry. */
 void thread_kill(struct thread *t, int32_t code, uint32_t reason);
+
+/* It ends, or its program has moved away. Of what happens in ring 3 under a module the
+ * module is told: the thread's end is the module's to make. Else the thread ends. */
+void thread_leave(struct thread *t, int32_t code, uint32_t reason);
 
 /* Ends a thread that runs nowhere. */
 void thread_end(struct thread *t);
