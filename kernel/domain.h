@@ -11,7 +11,7 @@ enum { PROGRAM_DOMAIN_BYTES = 64 * 1024 };
 struct domain {
 	uint32_t refs;
 	struct captable table;
-	uint8_t flag; /* of the table: lock.h */
+	uint32_t flag; /* of the table: lock.h */
 	struct ledger *ledger; /* its own; closed when the domain ends */
 	struct capset *capset; /* one page, shown read-only to the domain's code */
 };

@@ -91,7 +91,7 @@ static void refuse_call(struct pending *c, enum status status)
 void endpoint_cancel_call(struct pending *c)
 {
 	if (c->call.server)
-		c->call.server->served[c->call.slot].call = SERVED_GONE;
+		c->call.served->call = SERVED_GONE;
 	else
 		dequeue_call(c, true);
 	sched_give_back(c);
@@ -108,10 +108,10 @@ static void take_slot(struct thread *t, unsigned ring, unsigned slot)
 		t->slots_program |= bit;
 }
 
-static void free_slot(struct thread *t, unsigned slot)
+static void free_slot(struct thread *t, struct served *served)
 {
-	t->served[slot].call = NULL;
-	t->slots_used &= (uint16_t)~(1u << slot);
+	served->call = NULL;
+	t->slots_used &= (uint16_t)~(1u << (served - t->served));
 }
 
 void endpoint_cancel_receive(struct pending *r)
@@ -119,7 +119,7 @@ void endpoint_cancel_receive(struct pending *r)
 	struct endpoint *e = r->receive.endpoint;
 
 	pending_unlink(&e->receivers, r);
-	free_slot(r->thread, r->receive.slot);
+	free_slot(r->thread, r->receive.served);
 	pending_free(r);
 }
 
@@ -155,7 +155,7 @@ static void fail_receive(struct pending *r, enum status status)
 {
 	struct ring_cqe cqe = {.status = (uint16_t)status};
 
-	free_slot(r->thread, r->receive.slot);
+	free_slot(r->thread, r->receive.served);
 	complete_receive(r, &cqe);
 }
 
@@ -185,7 +185,7 @@ static enum status copy_call(const struct pending *c, const struct pending *r, u
                              bool *callers)
 {
 	struct ring_received header = {
-		.token = r->thread->served[r->receive.slot].token,
+		.token = r->receive.served->token,
 		.badge = c->call.facet->badge,
 		.interface = c->call.facet->interface,
 		.method = c->call.method,
@@ -210,12 +210,12 @@ static void deliver(struct pending *c, struct pending *r)
 	struct thread *server = r->thread;
 	struct transfer *x = c->call.transfer;
 	struct facet *f = c->call.facet;
-	unsigned slot = r->receive.slot;
+	struct served *served = r->receive.served;
 	struct ring_cqe cqe = {0};
 	bool callers = true;
 	enum status status;
 
-	server->served[slot].token += RING_SERVED;
+	served->token += RING_SERVED;
 	status = copy_call(c, r, x ? x->count : 0, &callers);
 	if (status == STATUS_FAULT && !callers) {
 		fail_receive(r, STATUS_FAULT);
@@ -231,9 +231,9 @@ static void deliver(struct pending *c, struct pending *r)
 	object_hold(&f->object); /* its end would look for a receiver, and find this one */
 	cqe.results_size = (uint32_t)sizeof(struct ring_received) + c->call.params_size;
 	dequeue_call(c, false);
-	server->served[slot].call = c;
+	served->call = c;
 	c->call.server = server;
-	c->call.slot = (uint8_t)slot;
+	c->call.served = served;
 	complete_receive(r, &cqe);
 	if (c->thread->borrower != server)
 		sched_give_back(c); /* it was lent to who received before */
@@ -254,7 +254,7 @@ static void deliver_gone(struct endpoint *e, struct pending *r)
 	}
 	e->gone = f->next_gone;
 	facet_free(f);
-	free_slot(r->thread, r->receive.slot);
+	free_slot(r->thread, r->receive.served);
 	complete_receive(r, &cqe);
 }
 
@@ -395,7 +395,7 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 	if (!r)
 		return STATUS_NO_MEMORY;
 	take_slot(t, ring, slot);
-	r->receive = (struct pending_receive){.endpoint = e, .slot = (uint8_t)slot};
+	r->receive = (struct pending_receive){.endpoint = e, .served = &t->served[slot]};
 	if (named != &e->object) {
 		object_hold(named);
 		r->receive.lease = named;
@@ -499,7 +499,7 @@ static enum status answer(struct thread *t, unsigned ring, const struct ring_sqe
 		if (status)
 			return status;
 	}
-	free_slot(t, slot);
+	free_slot(t, &t->served[slot]);
 	if (!c)
 		return STATUS_GONE;
 	sched_give_back(c);
@@ -539,7 +539,7 @@ void endpoint_thread_end(struct thread *t)
 		if (!c || c == SERVED_GONE)
 			continue;
 		sched_give_back(c);
-		free_slot(t, slot);
+		free_slot(t, &t->served[slot]);
 		c->call.server = NULL;
 		pending_answer(c, STATUS_GONE, NULL, 0);
 	}

@@ -16,7 +16,7 @@
 struct endpoint {
 	struct object object; /* refs: capabilities to receive with */
 	struct ledger *ledger;
-	uint8_t flag;         /* lock.h */
+	uint32_t flag;        /* lock.h */
 	bool closed;          /* nobody can receive any more */
 	uint32_t facets;
 	uint32_t waiting;     /* in calls */

@@ -16,7 +16,7 @@ void lock_wait(struct cpu *cpu)
 			tlb_answer(); /* the holder may be waiting for us */
 			pause();
 		}
-	} while (__atomic_exchange_n(&cpu->lock, 1, __ATOMIC_ACQUIRE));
+	} while (bit_take(&cpu->lock));
 }
 
 void kernel_lock(void)

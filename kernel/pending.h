@@ -21,6 +21,7 @@ struct endpoint;
 struct facet;
 struct ledger;
 struct object;
+struct served;
 struct space;
 struct thread;
 struct thread_ring;
@@ -39,9 +40,9 @@ struct pending_call {
 	struct uaddr params;
 	uint32_t params_size;
 	uint16_t method;
-	uint8_t slot;            /* served: which of the server's */
 	uint8_t priority;        /* queued: its place among them */
 	struct thread *server;   /* NULL: nobody has received it yet */
+	struct served *served;   /* which of the server's it is then */
 	struct transfer *transfer; /* queued: the capabilities that travel; or NULL */
 	struct ledger *transfer_ledger; /* who pays for that */
 };
@@ -50,7 +51,7 @@ struct pending_call {
 struct pending_receive {
 	struct endpoint *endpoint;
 	struct object *lease;      /* held; if its cancel is endpoint_cancel_leased_receive */
-	uint8_t slot;              /* kept for the call to come */
+	struct served *served;     /* the thread's, kept for the call to come */
 };
 
 /* A park; see park.c. */

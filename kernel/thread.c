@@ -60,6 +60,7 @@ static enum status add_ring(struct thread *t, unsigned kind, struct space *space
 	*r = (struct thread_ring){
 		.page = page,
 		.address = address,
+		.area = address + offsetof(struct ring, area),
 		.domain = thread_domain(t, kind),
 		.found = &nothing,
 	};
