@@ -1,6 +1,7 @@
 /* account.c: see account.h. */
 #include "kernel/account.h"
 
+#include "kernel/ending.h"
 #include "kernel/panic.h"
 
 enum { IN_PAGE = PAGE_SIZE / sizeof(void *), PAGES = ACCOUNT_NUMBERS / IN_PAGE };
@@ -91,6 +92,8 @@ struct ledger *ledger_create(struct ledger *parent, uint64_t limit)
 {
 	struct account *a;
 
+	if (ledger_left(parent) < price || limit > ledger_left(parent) - price)
+		(void)ending_concerns(parent);
 	if (parent->depth == ACCOUNT_DEPTH_MAX || ledger_charge(parent, price))
 		return NULL;
 	a = block_alloc(parent, sizeof(*a));

@@ -3,6 +3,7 @@
 #include "abi/memory.capnp.h"
 #include "kernel/domain.h"
 #include "kernel/memobject.h"
+#include "kernel/ring.h"
 
 static enum status answer_child(struct memobject *m, struct call *call)
 {
@@ -254,6 +255,8 @@ static enum status pool_call(struct object *o, struct call *call)
 {
 	struct memory_pool *p = (struct memory_pool *)o;
 
+	if (ring_is_to_wait(pool_spends(p, call)))
+		return STATUS_NO_MEMORY;
 	switch (call->method) {
 	case MEMORY_POOL_ALLOCATE:
 		return pool_allocate(p, call);

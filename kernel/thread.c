@@ -8,6 +8,7 @@
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
 #include "kernel/endpoint.h"
+#include "kernel/leave.h"
 #include "kernel/libos.h"
 #include "kernel/panic.h"
 #include "kernel/poll.h"
@@ -488,6 +489,7 @@ static void thread_destroy(struct object *o)
 	}
 	t->next = thread_orphans;
 	thread_orphans = t;
+	leave_chores = true;
 }
 
 const struct object_type thread_type = {

@@ -119,14 +119,9 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 /* From THREAD_NEW to ready: BUSY or GONE if it is not that any more. */
 enum status thread_start(struct thread *t) MUST_CHECK;
 
-/* Ends threads that were let go without having been started. At every exit. */
+/* Ends threads that were let go without having been started. At every exit (leave.h). */
 extern struct thread *thread_orphans;
 void thread_reap_orphans(void);
-static inline void thread_reap(void)
-{
-	if (thread_orphans)
-		thread_reap_orphans();
-}
 
 /* Ends it wherever it is. If it is another CPU's current, that CPU does it at
  * its next entry. */
