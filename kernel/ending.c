@@ -54,6 +54,7 @@ void ending_leave(void)
 {
 	ending_go_on(ENDING_MORE);
 	ending_left = ENDING_WORK;
+	leave_chores |= ending_first != NULL;
 }
 
 bool ending_concerns(const struct ledger *ledger)

@@ -8,14 +8,12 @@
 
 bool leave_chores;
 
-/* What this brings in turn is seen by the next round (sched_leave looks again until
- * somebody may run), or at the next exit. */
+/* What is left, or comes of this, is for the next exit. */
 void leave_do_all(void)
 {
-	ring_serve_ready();
+	leave_chores = false;
+	ending_leave();
 	revoker_let_go();
 	thread_reap_orphans();
-	ending_leave();
-	leave_chores = ring_chained_ready.head || !link_empty(&revoker_dead) || thread_orphans ||
-	               ending_first;
+	ring_serve_ready();
 }

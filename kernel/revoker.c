@@ -71,6 +71,7 @@ void revoker_let_go(void)
 {
 	for (unsigned i = 0; i < LEASE_REAP && !link_empty(&revoker_dead); i++)
 		let_go(link_owner(revoker_dead.next, struct lease, link));
+	leave_chores |= !link_empty(&revoker_dead);
 }
 
 static void lease_destroy(struct object *o)

@@ -486,15 +486,15 @@ struct space *space_create(struct ledger *ledger, struct space *module)
 /* Drops what a bottom table holds, as far as this entry may. True: it is empty. */
 __attribute__((hot, noinline)) static bool free_bottom(struct space *s, uint64_t *table)
 {
-	unsigned i = table_first(table), end = table_end(table);
-	int most = ending_left;
+	struct frame *frame = table_frame(table);
+	unsigned i = frame->first * 2u, end = frame->last * 2u + 2;
 
 	if (i >= end)
 		return true;
 	ending_left -= (int)(end - i);
 	if (ending_left < 0) {
-		end = i + ((unsigned)most | 1) + 1; /* whole pairs */
-		table_frame(table)->first = (uint8_t)(end / 2);
+		end = (unsigned)((int)end + ending_left + 1) & ~1u; /* whole pairs */
+		frame->first = (uint8_t)(end / 2);
 	}
 	for (; i < end; i++)
 		if (table[i] & PTE_PRESENT)
@@ -505,9 +505,10 @@ __attribute__((hot, noinline)) static bool free_bottom(struct space *s, uint64_t
 /* The same for all below a level-`level` table. */
 static bool free_tables(struct space *s, uint64_t *table, unsigned level)
 {
-	unsigned end = table_end(table);
+	const struct frame *frame = table_frame(table);
+	unsigned end = frame->last * 2u + 2;
 
-	for (unsigned i = table_first(table); i < end; i++) {
+	for (unsigned i = frame->first * 2u; i < end; i++) {
 		uint64_t entry = table[i];
 
 		if (!(entry & PTE_PRESENT))
