@@ -244,33 +244,34 @@ enum status capnp_read_root(const void *bytes, size_t size, struct capnp_struct 
 
 /* The target of pointer `index` of s: null if the sender's struct has no such
  * pointer, else of the kind wanted or refused. */
-static enum status follow(struct capnp_struct s, uint32_t index, enum kind wanted,
+static enum status follow(const struct capnp_struct *s, uint32_t index, enum kind wanted,
                           struct target *out)
 {
 	*out = (struct target){ .kind = KIND_NULL };
-	if (index >= s.pointers)
+	if (index >= s->pointers)
 		return STATUS_OK;
-	size_t at = (size_t)(s.data - s.message.bytes + s.data_bytes) / CAPNP_WORD + index;
-	enum status status = decode(s.message, (uint32_t)at, out);
+	size_t at = (size_t)(s->data - s->message.bytes + s->data_bytes) / CAPNP_WORD + index;
+	enum status status = decode(s->message, (uint32_t)at, out);
 	if (status != STATUS_OK || out->kind == KIND_NULL)
 		return status;
-	return out->kind == wanted && s.depth > 0 ? STATUS_OK : STATUS_BAD_MESSAGE;
+	return out->kind == wanted && s->depth > 0 ? STATUS_OK : STATUS_BAD_MESSAGE;
 }
 
-bool capnp_has_pointer(struct capnp_struct s, uint32_t index)
+bool capnp_has_pointer(const struct capnp_struct *s, uint32_t index)
 {
-	if (index >= s.pointers)
+	if (index >= s->pointers)
 		return false;
-	return *(const volatile capnp_u64 *)(s.data + s.data_bytes + (size_t)index * CAPNP_WORD) != 0;
+	return *(const volatile capnp_u64 *)(s->data + s->data_bytes + (size_t)index * CAPNP_WORD) != 0;
 }
 
-enum status capnp_get_struct(struct capnp_struct s, uint32_t index, struct capnp_struct *out)
+enum status capnp_get_struct(const struct capnp_struct *s, uint32_t index, struct capnp_struct *out)
 {
 	struct target t;
-	*out = (struct capnp_struct){ .message = s.message };
+	struct capnp_struct found = { .message = s->message };
 	enum status status = follow(s, index, KIND_STRUCT, &t);
 	if (status == STATUS_OK && t.kind != KIND_NULL)
-		*out = struct_at(s.message, &t, (uint16_t)(s.depth - 1));
+		found = struct_at(s->message, &t, (uint16_t)(s->depth - 1));
+	*out = found;
 	return status;
 }
 
@@ -308,15 +309,15 @@ static struct capnp_list list_at(struct capnp_message m, const struct target *t,
 	};
 }
 
-enum status capnp_get_list(struct capnp_struct s, uint32_t index, enum capnp_element element,
+enum status capnp_get_list(const struct capnp_struct *s, uint32_t index, enum capnp_element element,
                            struct capnp_list *out)
 {
 	struct target t;
-	*out = (struct capnp_list){ .message = s.message, .element = element };
+	*out = (struct capnp_list){ .message = s->message, .element = element };
 	enum status status = follow(s, index, KIND_LIST, &t);
 	if (status != STATUS_OK || t.kind == KIND_NULL)
 		return status;
-	struct capnp_list list = list_at(s.message, &t, (uint16_t)(s.depth - 1));
+	struct capnp_list list = list_at(s->message, &t, (uint16_t)(s->depth - 1));
 	if (!readable_as(&list, element))
 		return STATUS_BAD_MESSAGE;
 	if (element == CAPNP_POINTER) {
@@ -328,7 +329,7 @@ enum status capnp_get_list(struct capnp_struct s, uint32_t index, enum capnp_ele
 }
 
 /* A list of bytes stored as such, which is what text and data are. */
-static enum status get_bytes(struct capnp_struct s, uint32_t index, struct target *out)
+static enum status get_bytes(const struct capnp_struct *s, uint32_t index, struct target *out)
 {
 	enum status status = follow(s, index, KIND_LIST, out);
 	if (status == STATUS_OK && out->kind == KIND_LIST && out->element != CAPNP_BYTE)
@@ -336,31 +337,31 @@ static enum status get_bytes(struct capnp_struct s, uint32_t index, struct targe
 	return status;
 }
 
-enum status capnp_get_text(struct capnp_struct s, uint32_t index, struct capnp_text *out)
+enum status capnp_get_text(const struct capnp_struct *s, uint32_t index, struct capnp_text *out)
 {
 	struct target t;
 	*out = (struct capnp_text){ "", 0 };
 	enum status status = get_bytes(s, index, &t);
 	if (status != STATUS_OK || t.kind == KIND_NULL)
 		return status;
-	const uint8_t *bytes = s.message.bytes + (size_t)t.start * CAPNP_WORD;
+	const uint8_t *bytes = s->message.bytes + (size_t)t.start * CAPNP_WORD;
 	if (t.count == 0 || bytes[t.count - 1] != '\0')
 		return STATUS_BAD_MESSAGE;
 	*out = (struct capnp_text){ (const char *)bytes, t.count - 1 };
 	return STATUS_OK;
 }
 
-enum status capnp_get_data(struct capnp_struct s, uint32_t index, struct capnp_data *out)
+enum status capnp_get_data(const struct capnp_struct *s, uint32_t index, struct capnp_data *out)
 {
 	struct target t;
-	*out = (struct capnp_data){ s.message.bytes, 0 };
+	*out = (struct capnp_data){ s->message.bytes, 0 };
 	enum status status = get_bytes(s, index, &t);
 	if (status == STATUS_OK && t.kind != KIND_NULL)
-		*out = (struct capnp_data){ s.message.bytes + (size_t)t.start * CAPNP_WORD, t.count };
+		*out = (struct capnp_data){ s->message.bytes + (size_t)t.start * CAPNP_WORD, t.count };
 	return status;
 }
 
-enum status capnp_get_capability(struct capnp_struct s, uint32_t index, uint32_t *out)
+enum status capnp_get_capability(const struct capnp_struct *s, uint32_t index, uint32_t *out)
 {
 	struct target t;
 	*out = UINT32_MAX;
@@ -419,15 +420,15 @@ static uint64_t shape(uint16_t data_words, uint16_t pointers)
 }
 
 /* Where pointer `index` of s stands, or NULL and the builder has failed. */
-static uint8_t *slot(struct capnp_struct_builder s, uint32_t index)
+static uint8_t *slot(const struct capnp_struct_builder *s, uint32_t index)
 {
-	if (s.builder == NULL || s.builder->status != STATUS_OK)
+	if (s->builder == NULL || s->builder->status != STATUS_OK)
 		return NULL;
-	if (index >= s.pointers) {
-		capnp_fail(s.builder, STATUS_INVALID);
+	if (index >= s->pointers) {
+		capnp_fail(s->builder, STATUS_INVALID);
 		return NULL;
 	}
-	return s.data + s.data_bytes + (size_t)index * CAPNP_WORD;
+	return s->data + s->data_bytes + (size_t)index * CAPNP_WORD;
 }
 
 static struct capnp_struct_builder build_struct(struct capnp_builder *b, uint8_t *from,
@@ -450,10 +451,10 @@ struct capnp_struct_builder capnp_init_root(struct capnp_builder *b, uint16_t da
 	return build_struct(b, allocate(b, 1), data_words, pointers);
 }
 
-struct capnp_struct_builder capnp_init_struct(struct capnp_struct_builder s, uint32_t index,
+struct capnp_struct_builder capnp_init_struct(const struct capnp_struct_builder *s, uint32_t index,
                                               uint16_t data_words, uint16_t pointers)
 {
-	return build_struct(s.builder, slot(s, index), data_words, pointers);
+	return build_struct(s->builder, slot(s, index), data_words, pointers);
 }
 
 /* Room for a list of `count`, pointed to from `from`, with `words` of content. */
@@ -468,61 +469,61 @@ static uint8_t *build_list(struct capnp_builder *b, uint8_t *from, enum capnp_el
 	return first;
 }
 
-struct capnp_list_builder capnp_init_list(struct capnp_struct_builder s, uint32_t index,
+struct capnp_list_builder capnp_init_list(const struct capnp_struct_builder *s, uint32_t index,
                                           enum capnp_element element, uint32_t count)
 {
 	if (element >= CAPNP_COMPOSITE)
-		capnp_fail(s.builder, STATUS_INVALID);
+		capnp_fail(s->builder, STATUS_INVALID);
 	uint32_t bits = bits_of[element & 7];
-	uint8_t *first = build_list(s.builder, slot(s, index), element, count,
+	uint8_t *first = build_list(s->builder, slot(s, index), element, count,
 	                            ((uint64_t)count * bits + 63) / 64);
 	if (first == NULL)
-		return (struct capnp_list_builder){ .builder = s.builder };
+		return (struct capnp_list_builder){ .builder = s->builder };
 	bool pointer = element == CAPNP_POINTER;
-	return (struct capnp_list_builder){ s.builder, first, count, bits / 8, pointer ? 0 : bits / 8,
+	return (struct capnp_list_builder){ s->builder, first, count, bits / 8, pointer ? 0 : bits / 8,
 	                                    pointer, element };
 }
 
-struct capnp_list_builder capnp_init_struct_list(struct capnp_struct_builder s, uint32_t index,
-                                                 uint16_t data_words, uint16_t pointers,
-                                                 uint32_t count)
+struct capnp_list_builder capnp_init_struct_list(const struct capnp_struct_builder *s,
+                                                 uint32_t index, uint16_t data_words,
+                                                 uint16_t pointers, uint32_t count)
 {
 	uint32_t step = (uint32_t)data_words + pointers;
 	uint64_t words = (uint64_t)step * count;
 	if (count > CAPNP_LIST_MAX)
-		capnp_fail(s.builder, STATUS_INVALID);
-	uint8_t *tag = build_list(s.builder, slot(s, index), CAPNP_COMPOSITE, words, words + 1);
+		capnp_fail(s->builder, STATUS_INVALID);
+	uint8_t *tag = build_list(s->builder, slot(s, index), CAPNP_COMPOSITE, words, words + 1);
 	if (tag == NULL)
-		return (struct capnp_list_builder){ .builder = s.builder };
+		return (struct capnp_list_builder){ .builder = s->builder };
 	store_word(tag, (uint64_t)count << 2 | shape(data_words, pointers));
-	return (struct capnp_list_builder){ s.builder, tag + CAPNP_WORD, count, step * CAPNP_WORD,
+	return (struct capnp_list_builder){ s->builder, tag + CAPNP_WORD, count, step * CAPNP_WORD,
 	                                    (uint32_t)data_words * CAPNP_WORD, pointers,
 	                                    CAPNP_COMPOSITE };
 }
 
 /* Room for a list of `size` bytes. */
-static uint8_t *build_bytes(struct capnp_struct_builder s, uint32_t index, size_t size)
+static uint8_t *build_bytes(const struct capnp_struct_builder *s, uint32_t index, size_t size)
 {
 	uint64_t words = ((uint64_t)size + CAPNP_WORD - 1) / CAPNP_WORD;
-	return build_list(s.builder, slot(s, index), CAPNP_BYTE, size, words);
+	return build_list(s->builder, slot(s, index), CAPNP_BYTE, size, words);
 }
 
-uint8_t *capnp_init_data(struct capnp_struct_builder s, uint32_t index, size_t size)
+uint8_t *capnp_init_data(const struct capnp_struct_builder *s, uint32_t index, size_t size)
 {
 	return build_bytes(s, index, size);
 }
 
-void capnp_set_data(struct capnp_struct_builder s, uint32_t index, struct capnp_data data)
+void capnp_set_data(const struct capnp_struct_builder *s, uint32_t index, struct capnp_data data)
 {
 	uint8_t *room = build_bytes(s, index, data.size);
 	if (room != NULL && data.size > 0)
 		__builtin_memcpy(room, data.bytes, data.size);
 }
 
-void capnp_set_text(struct capnp_struct_builder s, uint32_t index, struct capnp_text text)
+void capnp_set_text(const struct capnp_struct_builder *s, uint32_t index, struct capnp_text text)
 {
 	if (text.length >= CAPNP_LIST_MAX) {
-		capnp_fail(s.builder, STATUS_INVALID);
+		capnp_fail(s->builder, STATUS_INVALID);
 		return;
 	}
 	uint8_t *room = build_bytes(s, index, text.length + 1);
@@ -530,7 +531,7 @@ void capnp_set_text(struct capnp_struct_builder s, uint32_t index, struct capnp_
 		__builtin_memcpy(room, text.bytes, text.length);
 }
 
-void capnp_set_capability(struct capnp_struct_builder s, uint32_t index, uint32_t capability)
+void capnp_set_capability(const struct capnp_struct_builder *s, uint32_t index, uint32_t capability)
 {
 	uint8_t *at = slot(s, index);
 	if (at != NULL)

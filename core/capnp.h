@@ -110,26 +110,26 @@ static inline struct capnp_struct capnp_plain_root(const void *bytes, size_t siz
 
 /* Pointer field `index`. A null or absent pointer is an empty struct, list,
  * text or data. STATUS_BAD_MESSAGE if it is anything else than asked for;
- * *out is then empty too.
+ * *out is then empty too. `out` may be `s`, to go down.
  *
  * A list may be stored otherwise than the reader's schema says, as the
  * encoding's rules on evolution allow: wider elements, or structs whose first
  * field is the element (and the other way round), but never for bits. */
-MUST_CHECK enum status capnp_get_struct(struct capnp_struct s, uint32_t index,
+MUST_CHECK enum status capnp_get_struct(const struct capnp_struct *s, uint32_t index,
                                         struct capnp_struct *out);
-MUST_CHECK enum status capnp_get_list(struct capnp_struct s, uint32_t index,
+MUST_CHECK enum status capnp_get_list(const struct capnp_struct *s, uint32_t index,
                                       enum capnp_element element, struct capnp_list *out);
-MUST_CHECK enum status capnp_get_text(struct capnp_struct s, uint32_t index,
+MUST_CHECK enum status capnp_get_text(const struct capnp_struct *s, uint32_t index,
                                       struct capnp_text *out);
-MUST_CHECK enum status capnp_get_data(struct capnp_struct s, uint32_t index,
+MUST_CHECK enum status capnp_get_data(const struct capnp_struct *s, uint32_t index,
                                       struct capnp_data *out);
 
 /* The capability's index in the table beside the message, for the caller to
  * check. STATUS_NO_CAP, and UINT32_MAX in *out, if the pointer is null. */
-MUST_CHECK enum status capnp_get_capability(struct capnp_struct s, uint32_t index, uint32_t *out);
+MUST_CHECK enum status capnp_get_capability(const struct capnp_struct *s, uint32_t index, uint32_t *out);
 
 /* Is pointer field `index` there and not null? */
-bool capnp_has_pointer(struct capnp_struct s, uint32_t index);
+bool capnp_has_pointer(const struct capnp_struct *s, uint32_t index);
 
 /* A builder writes to [bytes, bytes + size). */
 struct capnp_builder {
@@ -169,19 +169,20 @@ size_t capnp_builder_size(const struct capnp_builder *b);
  * or a count over CAPNP_LIST_MAX. */
 struct capnp_struct_builder capnp_init_root(struct capnp_builder *b, uint16_t data_words,
                                             uint16_t pointers);
-struct capnp_struct_builder capnp_init_struct(struct capnp_struct_builder s, uint32_t index,
+struct capnp_struct_builder capnp_init_struct(const struct capnp_struct_builder *s, uint32_t index,
                                               uint16_t data_words, uint16_t pointers);
 /* `element` is anything but CAPNP_COMPOSITE. */
-struct capnp_list_builder capnp_init_list(struct capnp_struct_builder s, uint32_t index,
+struct capnp_list_builder capnp_init_list(const struct capnp_struct_builder *s, uint32_t index,
                                           enum capnp_element element, uint32_t count);
-struct capnp_list_builder capnp_init_struct_list(struct capnp_struct_builder s, uint32_t index,
-                                                 uint16_t data_words, uint16_t pointers,
-                                                 uint32_t count);
+struct capnp_list_builder capnp_init_struct_list(const struct capnp_struct_builder *s,
+                                                 uint32_t index, uint16_t data_words,
+                                                 uint16_t pointers, uint32_t count);
 /* Zeroed space for `size` bytes to be filled in place; NULL on failure. */
-uint8_t *capnp_init_data(struct capnp_struct_builder s, uint32_t index, size_t size);
-void capnp_set_data(struct capnp_struct_builder s, uint32_t index, struct capnp_data data);
-void capnp_set_text(struct capnp_struct_builder s, uint32_t index, struct capnp_text text);
-void capnp_set_capability(struct capnp_struct_builder s, uint32_t index, uint32_t capability);
+uint8_t *capnp_init_data(const struct capnp_struct_builder *s, uint32_t index, size_t size);
+void capnp_set_data(const struct capnp_struct_builder *s, uint32_t index, struct capnp_data data);
+void capnp_set_text(const struct capnp_struct_builder *s, uint32_t index, struct capnp_text text);
+void capnp_set_capability(const struct capnp_struct_builder *s, uint32_t index,
+                          uint32_t capability);
 
 static inline struct capnp_data capnp_data_from(const void *bytes, size_t size)
 {
@@ -226,8 +227,10 @@ static inline struct capnp_struct_builder capnp_list_struct_builder(struct capnp
 }
 
 /* For each width: the field at `offset`, or its default if the sender's struct
- * ends before it; its setter; and the same for an element of a list. A volatile
- * load keeps the compiler from reading a word, already checked, once more. */
+ * ends before it; its setter; the setter of a struct that was made with that field
+ * (what is generated from a schema), which has it or whose builder has failed
+ * already; and the same for an element of a list. A volatile load keeps the
+ * compiler from reading a word, already checked, once more. */
 #define CAPNP_INTEGER(type, name)                                                           \
 	typedef type __attribute__((may_alias)) capnp_##name;                                    \
 	static inline type capnp_get_##name(struct capnp_struct s, uint32_t offset, type value)  \
@@ -242,6 +245,12 @@ static inline struct capnp_struct_builder capnp_list_struct_builder(struct capnp
 		if (((uint64_t)offset + 1) * sizeof(type) > s.data_bytes)                            \
 			capnp_fail(s.builder, STATUS_INVALID);                                           \
 		else                                                                                 \
+			*(capnp_##name *)(s.data + offset * sizeof(type)) = value;                       \
+	}                                                                                        \
+	static inline void capnp_put_##name(struct capnp_struct_builder s, uint32_t offset,      \
+	                                    type value)                                          \
+	{                                                                                        \
+		if (((uint64_t)offset + 1) * sizeof(type) <= s.data_bytes)                           \
 			*(capnp_##name *)(s.data + offset * sizeof(type)) = value;                       \
 	}                                                                                        \
 	static inline type capnp_list_##name(struct capnp_list l, uint32_t i)                    \
@@ -280,6 +289,12 @@ static inline void capnp_set_bool(struct capnp_struct_builder s, uint32_t bit, b
 		capnp_set_bit(s.data + bit / 8, bit % 8, value);
 }
 
+static inline void capnp_put_bool(struct capnp_struct_builder s, uint32_t bit, bool value)
+{
+	if (bit / 8 < s.data_bytes)
+		capnp_set_bit(s.data + bit / 8, bit % 8, value);
+}
+
 static inline bool capnp_list_bool(struct capnp_list l, uint32_t i)
 {
 	if (i >= l.count || l.element != CAPNP_BIT)
@@ -299,42 +314,56 @@ static inline void capnp_list_set_bool(struct capnp_list_builder l, uint32_t i, 
 MUST_CHECK static inline enum status capnp_list_text(struct capnp_list l, uint32_t i,
                                                      struct capnp_text *out)
 {
-	return capnp_get_text(capnp_list_struct(l, i), 0, out);
+	struct capnp_struct s = capnp_list_struct(l, i);
+
+	return capnp_get_text(&s, 0, out);
 }
 
 MUST_CHECK static inline enum status capnp_list_data(struct capnp_list l, uint32_t i,
                                                      struct capnp_data *out)
 {
-	return capnp_get_data(capnp_list_struct(l, i), 0, out);
+	struct capnp_struct s = capnp_list_struct(l, i);
+
+	return capnp_get_data(&s, 0, out);
 }
 
 MUST_CHECK static inline enum status capnp_list_list(struct capnp_list l, uint32_t i,
                                                      enum capnp_element element,
                                                      struct capnp_list *out)
 {
-	return capnp_get_list(capnp_list_struct(l, i), 0, element, out);
+	struct capnp_struct s = capnp_list_struct(l, i);
+
+	return capnp_get_list(&s, 0, element, out);
 }
 
 MUST_CHECK static inline enum status capnp_list_capability(struct capnp_list l, uint32_t i,
                                                            uint32_t *out)
 {
-	return capnp_get_capability(capnp_list_struct(l, i), 0, out);
+	struct capnp_struct s = capnp_list_struct(l, i);
+
+	return capnp_get_capability(&s, 0, out);
 }
 
 static inline void capnp_list_set_text(struct capnp_list_builder l, uint32_t i,
                                        struct capnp_text text)
 {
-	capnp_set_text(capnp_list_struct_builder(l, i), 0, text);
+	struct capnp_struct_builder s = capnp_list_struct_builder(l, i);
+
+	capnp_set_text(&s, 0, text);
 }
 
 static inline void capnp_list_set_data(struct capnp_list_builder l, uint32_t i,
                                        struct capnp_data data)
 {
-	capnp_set_data(capnp_list_struct_builder(l, i), 0, data);
+	struct capnp_struct_builder s = capnp_list_struct_builder(l, i);
+
+	capnp_set_data(&s, 0, data);
 }
 
 static inline void capnp_list_set_capability(struct capnp_list_builder l, uint32_t i,
                                              uint32_t capability)
 {
-	capnp_set_capability(capnp_list_struct_builder(l, i), 0, capability);
+	struct capnp_struct_builder s = capnp_list_struct_builder(l, i);
+
+	capnp_set_capability(&s, 0, capability);
 }

@@ -62,8 +62,8 @@ static inline bool capnp_tour_bytes(struct capnp_tour *t, struct capnp_struct s,
 {
 	struct capnp_text text;
 	struct capnp_data data;
-	enum status as_data = capnp_get_data(s, i, &data);
-	enum status as_text = capnp_get_text(s, i, &text);
+	enum status as_data = capnp_get_data(&s, i, &data);
+	enum status as_text = capnp_get_text(&s, i, &text);
 	if (t->changed)
 		return true;
 	if (l.element != CAPNP_BYTE)
@@ -81,11 +81,11 @@ static inline bool capnp_tour_pointer(struct capnp_tour *t, struct capnp_struct 
 	struct capnp_struct child;
 	struct capnp_list list, bits;
 	uint32_t capability;
-	bool is_struct = capnp_get_struct(s, i, &child) == STATUS_OK;
-	bool is_list = capnp_get_list(s, i, CAPNP_COMPOSITE, &list) == STATUS_OK;
-	bool is_bits = !is_list && capnp_get_list(s, i, CAPNP_BIT, &bits) == STATUS_OK;
-	bool is_capability = capnp_get_capability(s, i, &capability) == STATUS_OK;
-	if (!capnp_has_pointer(s, i))
+	bool is_struct = capnp_get_struct(&s, i, &child) == STATUS_OK;
+	bool is_list = capnp_get_list(&s, i, CAPNP_COMPOSITE, &list) == STATUS_OK;
+	bool is_bits = !is_list && capnp_get_list(&s, i, CAPNP_BIT, &bits) == STATUS_OK;
+	bool is_capability = capnp_get_capability(&s, i, &capability) == STATUS_OK;
+	if (!capnp_has_pointer(&s, i))
 		return t->changed || (is_struct && is_list && !is_capability && list.count == 0);
 	if (!t->changed && is_struct + is_list + is_bits + is_capability != 1)
 		return false;

@@ -74,18 +74,18 @@ static void assert_defaults(struct capnp_struct s)
 	assert_int_equal(capnp_get_u32(s, 0, 7), 7);
 	assert_true(capnp_get_bool(s, 0, true));
 	assert_false(capnp_get_bool(s, 0, false));
-	assert_false(capnp_has_pointer(s, 0));
-	assert_int_equal(capnp_get_struct(s, 0, &child), STATUS_OK);
+	assert_false(capnp_has_pointer(&s, 0));
+	assert_int_equal(capnp_get_struct(&s, 0, &child), STATUS_OK);
 	assert_int_equal(capnp_get_u64(child, 0, 9), 9);
-	assert_int_equal(capnp_get_list(s, 0, CAPNP_FOUR_BYTES, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 0, CAPNP_FOUR_BYTES, &list), STATUS_OK);
 	assert_int_equal(list.count, 0);
 	assert_int_equal(capnp_list_u32(list, 0), 0);
-	assert_int_equal(capnp_get_text(s, 0, &text), STATUS_OK);
+	assert_int_equal(capnp_get_text(&s, 0, &text), STATUS_OK);
 	assert_string_equal(text.bytes, "");
 	assert_int_equal(text.length, 0);
-	assert_int_equal(capnp_get_data(s, 0, &data), STATUS_OK);
+	assert_int_equal(capnp_get_data(&s, 0, &data), STATUS_OK);
 	assert_int_equal(data.size, 0);
-	assert_int_equal(capnp_get_capability(s, 0, &capability), STATUS_NO_CAP);
+	assert_int_equal(capnp_get_capability(&s, 0, &capability), STATUS_NO_CAP);
 	assert_int_equal(capability, UINT32_MAX);
 }
 
@@ -157,29 +157,31 @@ static void test_pointers_are_of_one_kind(void **state)
 	(void)state;
 	struct capnp_struct s = GOOD(STRUCT(0, 0, 3), STRUCT(2, 1, 0), LIST(2, CAPNP_BYTE, 3),
 	                             CAPABILITY(42), 5, 0x030201);
-	assert_int_equal(capnp_get_struct(s, 0, &child), STATUS_OK);
+	assert_int_equal(capnp_get_struct(&s, 0, &child), STATUS_OK);
 	assert_int_equal(capnp_get_u8(child, 0, 0), 5);
-	assert_int_equal(capnp_get_data(s, 1, &data), STATUS_OK);
+	assert_int_equal(capnp_get_data(&s, 1, &data), STATUS_OK);
 	assert_int_equal(data.size, 3);
 	assert_memory_equal(data.bytes, "\1\2\3", 3);
-	assert_int_equal(capnp_get_capability(s, 2, &capability), STATUS_OK);
+	assert_int_equal(capnp_get_capability(&s, 2, &capability), STATUS_OK);
 	assert_int_equal(capability, 42);
-	assert_int_equal(capnp_get_struct(s, 1, &child), STATUS_BAD_MESSAGE);
+	assert_int_equal(capnp_get_struct(&s, 1, &child), STATUS_BAD_MESSAGE);
 	assert_int_equal(child.data_bytes, 0);
-	assert_int_equal(capnp_get_struct(s, 2, &child), STATUS_BAD_MESSAGE);
-	assert_int_equal(capnp_get_list(s, 0, CAPNP_VOID, &list), STATUS_BAD_MESSAGE);
-	assert_int_equal(capnp_get_list(s, 2, CAPNP_VOID, &list), STATUS_BAD_MESSAGE);
+	assert_int_equal(capnp_get_struct(&s, 2, &child), STATUS_BAD_MESSAGE);
+	assert_int_equal(capnp_get_list(&s, 0, CAPNP_VOID, &list), STATUS_BAD_MESSAGE);
+	assert_int_equal(capnp_get_list(&s, 2, CAPNP_VOID, &list), STATUS_BAD_MESSAGE);
 	assert_int_equal(list.count, 0);
-	assert_int_equal(capnp_get_data(s, 0, &data), STATUS_BAD_MESSAGE);
+	assert_int_equal(capnp_get_data(&s, 0, &data), STATUS_BAD_MESSAGE);
 	assert_int_equal(data.size, 0);
-	assert_int_equal(capnp_get_capability(s, 0, &capability), STATUS_BAD_MESSAGE);
+	assert_int_equal(capnp_get_capability(&s, 0, &capability), STATUS_BAD_MESSAGE);
 	assert_int_equal(capability, UINT32_MAX);
-	assert_int_equal(capnp_get_capability(s, 3, &capability), STATUS_NO_CAP);
+	assert_int_equal(capnp_get_capability(&s, 3, &capability), STATUS_NO_CAP);
 }
 
 static enum status text_of(uint64_t pointer, uint64_t content, struct capnp_text *text)
 {
-	return capnp_get_text(GOOD(STRUCT(0, 0, 1), pointer, content), 0, text);
+	struct capnp_struct s = GOOD(STRUCT(0, 0, 1), pointer, content);
+
+	return capnp_get_text(&s, 0, text);
 }
 
 static void test_text_ends_with_nul(void **state)
@@ -206,16 +208,16 @@ static void test_lists_of_each_width(void **state)
 	struct capnp_struct s = GOOD(STRUCT(0, 0, 3), LIST(2, CAPNP_BIT, 9), LIST(2, CAPNP_TWO_BYTES, 5),
 	                             LIST(3, CAPNP_EIGHT_BYTES, 1), 0x355, 0x0004000300020001,
 	                             0xffff0005, 6);
-	assert_int_equal(capnp_get_list(s, 0, CAPNP_BIT, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 0, CAPNP_BIT, &list), STATUS_OK);
 	assert_int_equal(list.count, 9);
 	for (uint32_t i = 0; i < 10; i++)
 		assert_int_equal(capnp_list_bool(list, i), i < 9 && i % 2 == 0);
 	assert_int_equal(capnp_list_u8(list, 0), 0);
-	assert_int_equal(capnp_get_list(s, 1, CAPNP_TWO_BYTES, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 1, CAPNP_TWO_BYTES, &list), STATUS_OK);
 	for (uint32_t i = 0; i < 6; i++)
 		assert_int_equal(capnp_list_u16(list, i), i < 5 ? i + 1 : 0);
 	assert_false(capnp_list_bool(list, 0));
-	assert_int_equal(capnp_get_list(s, 2, CAPNP_EIGHT_BYTES, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 2, CAPNP_EIGHT_BYTES, &list), STATUS_OK);
 	assert_int_equal(capnp_list_u64(list, 0), 6);
 	assert_int_equal(capnp_list_u64(list, UINT32_MAX), 0);
 }
@@ -226,7 +228,7 @@ static void assert_readable(struct capnp_struct s, unsigned elements)
 	for (enum capnp_element e = CAPNP_VOID; e <= CAPNP_COMPOSITE; e++) {
 		struct capnp_list list;
 		enum status wanted = elements >> e & 1 ? STATUS_OK : STATUS_BAD_MESSAGE;
-		assert_int_equal(capnp_get_list(s, 0, e, &list), wanted);
+		assert_int_equal(capnp_get_list(&s, 0, e, &list), wanted);
 		assert_int_equal(list.count, wanted == STATUS_OK ? 2 : 0);
 	}
 }
@@ -239,7 +241,7 @@ static void test_lists_evolve(void **state)
 	struct capnp_struct s = GOOD(STRUCT(0, 0, 1), LIST(0, CAPNP_TWO_BYTES, 2), 0xbbbbaaaa);
 	assert_readable(s, 1u << CAPNP_VOID | 1u << CAPNP_BYTE | 1u << CAPNP_TWO_BYTES |
 	                       1u << CAPNP_COMPOSITE);
-	assert_int_equal(capnp_get_list(s, 0, CAPNP_COMPOSITE, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 0, CAPNP_COMPOSITE, &list), STATUS_OK);
 	assert_int_equal(capnp_get_u16(capnp_list_struct(list, 1), 0, 0), 0xbbbb);
 	assert_int_equal(capnp_get_u16(capnp_list_struct(list, 1), 1, 7), 7);
 	assert_int_equal(capnp_get_u32(capnp_list_struct(list, 0), 0, 7), 7);
@@ -247,10 +249,10 @@ static void test_lists_evolve(void **state)
 	s = GOOD(STRUCT(0, 0, 1), LIST(0, CAPNP_COMPOSITE, 4), STRUCT(2, 1, 1), 0xa1,
 	         LIST(2, CAPNP_BYTE, 2), 0xb1, 0, 'x');
 	assert_readable(s, 0xff & ~(1u << CAPNP_BIT));
-	assert_int_equal(capnp_get_list(s, 0, CAPNP_BYTE, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 0, CAPNP_BYTE, &list), STATUS_OK);
 	assert_int_equal(capnp_list_u8(list, 0), 0xa1);
 	assert_int_equal(capnp_list_u8(list, 1), 0xb1);
-	assert_int_equal(capnp_get_list(s, 0, CAPNP_POINTER, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 0, CAPNP_POINTER, &list), STATUS_OK);
 	assert_int_equal(capnp_list_text(list, 0, &text), STATUS_OK);
 	assert_string_equal(text.bytes, "x");
 	assert_int_equal(capnp_list_text(list, 1, &text), STATUS_OK);
@@ -258,8 +260,9 @@ static void test_lists_evolve(void **state)
 
 	s = GOOD(STRUCT(0, 0, 1), LIST(0, CAPNP_POINTER, 2), CAPABILITY(3), LIST(0, CAPNP_BYTE, 2), 'y');
 	assert_readable(s, 1u << CAPNP_VOID | 1u << CAPNP_POINTER | 1u << CAPNP_COMPOSITE);
-	assert_int_equal(capnp_get_list(s, 0, CAPNP_COMPOSITE, &list), STATUS_OK);
-	assert_int_equal(capnp_get_text(capnp_list_struct(list, 1), 0, &text), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 0, CAPNP_COMPOSITE, &list), STATUS_OK);
+	s = capnp_list_struct(list, 1);
+	assert_int_equal(capnp_get_text(&s, 0, &text), STATUS_OK);
 	assert_string_equal(text.bytes, "y");
 
 	assert_readable(GOOD(STRUCT(0, 0, 1), LIST(0, CAPNP_BIT, 2), 3),
@@ -394,7 +397,7 @@ static void test_depth(void **state)
 	(void)state;
 	struct capnp_struct s = chain(CAPNP_DEPTH_MAX, true, true);
 	for (int i = 0; i < CAPNP_DEPTH_MAX; i++)
-		assert_int_equal(capnp_get_struct(s, 0, &s), STATUS_OK);
+		assert_int_equal(capnp_get_struct(&s, 0, &s), STATUS_OK);
 	assert_int_equal(s.data_bytes, 8);
 	chain(CAPNP_DEPTH_MAX, false, true);
 	chain(CAPNP_DEPTH_MAX + 1, false, false);
@@ -416,18 +419,19 @@ static size_t build_sample(struct capnp_builder *b)
 	capnp_set_u32(s, 1, 3);
 	capnp_set_u64(s, 1, 4);
 	capnp_set_bool(s, 9, true);
-	capnp_set_text(s, 0, capnp_text_from("text"));
-	capnp_set_data(s, 1, capnp_data_from("data\0data", 9));
-	capnp_set_capability(s, 2, 99);
-	capnp_set_u32(capnp_init_struct(s, 3, 1, 0), 1, 5);
-	struct capnp_list_builder list = capnp_init_list(s, 4, CAPNP_BIT, 70);
+	capnp_set_text(&s, 0, capnp_text_from("text"));
+	capnp_set_data(&s, 1, capnp_data_from("data\0data", 9));
+	capnp_set_capability(&s, 2, 99);
+	capnp_set_u32(capnp_init_struct(&s, 3, 1, 0), 1, 5);
+	struct capnp_list_builder list = capnp_init_list(&s, 4, CAPNP_BIT, 70);
 	capnp_list_set_bool(list, 69, true);
-	list = capnp_init_list(s, 5, CAPNP_TWO_BYTES, 5);
+	list = capnp_init_list(&s, 5, CAPNP_TWO_BYTES, 5);
 	capnp_list_set_u16(list, 4, 6);
-	list = capnp_init_struct_list(s, 6, 1, 1, 2);
+	list = capnp_init_struct_list(&s, 6, 1, 1, 2);
 	capnp_set_u64(capnp_list_struct_builder(list, 1), 0, 7);
-	capnp_set_text(capnp_list_struct_builder(list, 1), 0, capnp_text_from("deep"));
-	list = capnp_init_list(s, 7, CAPNP_POINTER, 3);
+	struct capnp_struct_builder second = capnp_list_struct_builder(list, 1);
+	capnp_set_text(&second, 0, capnp_text_from("deep"));
+	list = capnp_init_list(&s, 7, CAPNP_POINTER, 3);
 	capnp_list_set_text(list, 0, capnp_text_from("in a list"));
 	capnp_list_set_capability(list, 1, 98);
 	capnp_list_set_data(list, 2, capnp_data_from(NULL, 0));
@@ -470,28 +474,29 @@ static void test_what_is_built_is_read(void **state)
 	assert_int_equal(capnp_get_u16(s, 1, 0), 2);
 	assert_int_equal(capnp_get_u32(s, 1, 0), 3);
 	assert_int_equal(capnp_get_u64(s, 1, 0), 4);
-	status = capnp_get_text(s, 0, &text);
+	status = capnp_get_text(&s, 0, &text);
 	assert_text(status, text, "text");
-	assert_int_equal(capnp_get_data(s, 1, &data), STATUS_OK);
+	assert_int_equal(capnp_get_data(&s, 1, &data), STATUS_OK);
 	assert_int_equal(data.size, 9);
 	assert_memory_equal(data.bytes, "data\0data", 9);
-	assert_int_equal(capnp_get_capability(s, 2, &capability), STATUS_OK);
+	assert_int_equal(capnp_get_capability(&s, 2, &capability), STATUS_OK);
 	assert_int_equal(capability, 99);
-	assert_int_equal(capnp_get_struct(s, 3, &child), STATUS_OK);
+	assert_int_equal(capnp_get_struct(&s, 3, &child), STATUS_OK);
 	assert_int_equal(capnp_get_u32(child, 1, 0), 5);
-	assert_int_equal(capnp_get_list(s, 4, CAPNP_BIT, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 4, CAPNP_BIT, &list), STATUS_OK);
 	for (uint32_t i = 0; i < 72; i++)
 		assert_int_equal(capnp_list_bool(list, i), i == 69);
-	assert_int_equal(capnp_get_list(s, 5, CAPNP_TWO_BYTES, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 5, CAPNP_TWO_BYTES, &list), STATUS_OK);
 	assert_int_equal(list.count, 5);
 	assert_int_equal(capnp_list_u16(list, 3), 0);
 	assert_int_equal(capnp_list_u16(list, 4), 6);
-	assert_int_equal(capnp_get_list(s, 6, CAPNP_COMPOSITE, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 6, CAPNP_COMPOSITE, &list), STATUS_OK);
 	assert_int_equal(list.count, 2);
 	assert_int_equal(capnp_list_u64(list, 1), 7);
-	status = capnp_get_text(capnp_list_struct(list, 1), 0, &text);
+	struct capnp_struct second = capnp_list_struct(list, 1);
+	status = capnp_get_text(&second, 0, &text);
 	assert_text(status, text, "deep");
-	assert_int_equal(capnp_get_list(s, 7, CAPNP_POINTER, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&s, 7, CAPNP_POINTER, &list), STATUS_OK);
 	status = capnp_list_text(list, 0, &text);
 	assert_text(status, text, "in a list");
 	assert_int_equal(capnp_list_capability(list, 1, &capability), STATUS_OK);
@@ -535,20 +540,20 @@ static void test_builder_refuses_misuse(void **state)
 	MISUSE(capnp_set_u64(s, 1, 1));
 	MISUSE(capnp_set_u32(s, UINT32_MAX, 1));
 	MISUSE(capnp_set_bool(s, 64, true));
-	MISUSE(capnp_set_capability(s, 1, 1));
-	MISUSE(capnp_set_text(s, 1, capnp_text_from("x")));
-	MISUSE(capnp_init_struct(s, 1, 1, 1));
+	MISUSE(capnp_set_capability(&s, 1, 1));
+	MISUSE(capnp_set_text(&s, 1, capnp_text_from("x")));
+	MISUSE(capnp_init_struct(&s, 1, 1, 1));
 	MISUSE(capnp_init_root(&b, 1, 1));
-	MISUSE(capnp_init_list(s, 0, CAPNP_COMPOSITE, 1));
-	MISUSE(capnp_init_list(s, 0, CAPNP_VOID, CAPNP_LIST_MAX + 1));
-	MISUSE(capnp_init_struct_list(s, 0, 0, 0, CAPNP_LIST_MAX + 1));
-	MISUSE(capnp_init_struct_list(s, 0, 65535, 65535, CAPNP_LIST_MAX));
-	MISUSE(capnp_init_data(s, 0, SIZE_MAX));
-	MISUSE(capnp_set_text(s, 0, ((struct capnp_text){ "x", SIZE_MAX })));
-	MISUSE(capnp_list_set_u8(capnp_init_list(s, 0, CAPNP_BYTE, 2), 2, 1));
-	MISUSE(capnp_list_set_u16(capnp_init_list(s, 0, CAPNP_BYTE, 2), 0, 1));
-	MISUSE(capnp_list_set_bool(capnp_init_list(s, 0, CAPNP_BIT, 2), 2, true));
-	MISUSE(capnp_list_set_bool(capnp_init_list(s, 0, CAPNP_BYTE, 2), 0, true));
+	MISUSE(capnp_init_list(&s, 0, CAPNP_COMPOSITE, 1));
+	MISUSE(capnp_init_list(&s, 0, CAPNP_VOID, CAPNP_LIST_MAX + 1));
+	MISUSE(capnp_init_struct_list(&s, 0, 0, 0, CAPNP_LIST_MAX + 1));
+	MISUSE(capnp_init_struct_list(&s, 0, 65535, 65535, CAPNP_LIST_MAX));
+	MISUSE(capnp_init_data(&s, 0, SIZE_MAX));
+	MISUSE(capnp_set_text(&s, 0, ((struct capnp_text){ "x", SIZE_MAX })));
+	MISUSE(capnp_list_set_u8(capnp_init_list(&s, 0, CAPNP_BYTE, 2), 2, 1));
+	MISUSE(capnp_list_set_u16(capnp_init_list(&s, 0, CAPNP_BYTE, 2), 0, 1));
+	MISUSE(capnp_list_set_bool(capnp_init_list(&s, 0, CAPNP_BIT, 2), 2, true));
+	MISUSE(capnp_list_set_bool(capnp_init_list(&s, 0, CAPNP_BYTE, 2), 0, true));
 #undef MISUSE
 	capnp_builder_start(&b, (uint8_t *)words + 4, 64);
 	assert_int_equal(b.status, STATUS_INVALID);
@@ -563,17 +568,21 @@ static void test_failure_sticks(void **state)
 	(void)state;
 	capnp_builder_start(&b, words, sizeof words);
 	struct capnp_struct_builder s = capnp_init_root(&b, 1, 1);
-	assert_null(capnp_init_data(s, 0, 9));
+	assert_null(capnp_init_data(&s, 0, 9));
 	assert_int_equal(b.status, STATUS_TOO_SMALL);
-	assert_null(capnp_init_data(s, 0, 1));
+	assert_null(capnp_init_data(&s, 0, 1));
 	capnp_set_u8(s, 100, 1);
-	capnp_set_capability(s, 0, 1);
+	capnp_set_capability(&s, 0, 1);
 	assert_int_equal(words[2], 0);
 	assert_int_equal(b.status, STATUS_TOO_SMALL);
-	struct capnp_struct_builder none = capnp_init_struct(s, 0, 1, 1);
+	struct capnp_struct_builder none = capnp_init_struct(&s, 0, 1, 1);
 	capnp_set_u64(none, 0, 1);
-	capnp_set_capability(none, 0, 1);
-	struct capnp_list_builder list = capnp_init_list(none, 0, CAPNP_BYTE, 4);
+	capnp_put_u64(none, 0, 1);
+	capnp_put_bool(none, 0, true);
+	capnp_put_u16(s, 4, 1);
+	capnp_put_bool(s, 64, true);
+	capnp_set_capability(&none, 0, 1);
+	struct capnp_list_builder list = capnp_init_list(&none, 0, CAPNP_BYTE, 4);
 	capnp_list_set_u8(list, 0, 1);
 	assert_int_equal(b.status, STATUS_TOO_SMALL);
 }
@@ -586,19 +595,21 @@ static void test_setting_twice_and_empty_structs(void **state)
 	(void)state;
 	capnp_builder_start(&b, words, sizeof words);
 	struct capnp_struct_builder s = capnp_init_root(&b, 0, 2);
-	capnp_set_text(s, 0, capnp_text_from("first"));
-	capnp_set_text(s, 0, capnp_text_from("second"));
-	capnp_init_struct(s, 1, 0, 0);
+	capnp_set_text(&s, 0, capnp_text_from("first"));
+	capnp_set_text(&s, 0, capnp_text_from("second"));
+	capnp_init_struct(&s, 1, 0, 0);
 	make(words, capnp_builder_size(&b) / 8);
 	struct capnp_struct root = read_good();
-	enum status status = capnp_get_text(root, 0, &text);
+	enum status status = capnp_get_text(&root, 0, &text);
 	assert_text(status, text, "second");
-	assert_true(capnp_has_pointer(root, 1));
+	assert_true(capnp_has_pointer(&root, 1));
 
 	capnp_builder_start(&b, words, sizeof words);
-	capnp_init_struct(capnp_init_root(&b, 0, 1), 0, 0, 0);
+	s = capnp_init_root(&b, 0, 1);
+	capnp_init_struct(&s, 0, 0, 0);
 	make(words, capnp_builder_size(&b) / 8);
-	assert_true(capnp_has_pointer(read_good(), 0));
+	root = read_good();
+	assert_true(capnp_has_pointer(&root, 0));
 }
 
 static void test_data_filled_in_place(void **state)
@@ -609,12 +620,13 @@ static void test_data_filled_in_place(void **state)
 	(void)state;
 	memset(words, 0xee, sizeof words);
 	capnp_builder_start(&b, words, sizeof words);
-	uint8_t *room = capnp_init_data(capnp_init_root(&b, 0, 1), 0, 11);
+	struct capnp_struct_builder s = capnp_init_root(&b, 0, 1);
+	uint8_t *room = capnp_init_data(&s, 0, 11);
 	assert_non_null(room);
 	assert_int_equal(room[10], 0);
 	memcpy(room, "hello", 5);
-	assert_int_equal(capnp_get_data(GOOD(words[0], words[1], words[2], words[3]), 0, &data),
-	                 STATUS_OK);
+	struct capnp_struct root = GOOD(words[0], words[1], words[2], words[3]);
+	assert_int_equal(capnp_get_data(&root, 0, &data), STATUS_OK);
 	assert_memory_equal(data.bytes, "hello\0\0\0\0\0", 11);
 	assert_int_equal(capnp_builder_size(&b), 32);
 }
@@ -660,7 +672,7 @@ static void test_cycle_made_later(void **state)
 	struct capnp_struct s = GOOD(STRUCT(0, 0, 1), STRUCT(0, 1, 0), 0);
 	exact[1] = STRUCT(-1, 0, 1);
 	int steps = 0;
-	while (capnp_get_struct(s, 0, &s) == STATUS_OK)
+	while (capnp_get_struct(&s, 0, &s) == STATUS_OK)
 		steps++;
 	assert_int_equal(steps, CAPNP_DEPTH_MAX);
 }

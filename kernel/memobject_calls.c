@@ -111,7 +111,7 @@ static enum status answer_read(struct memobject *m, struct call *call)
 	if (!inside(m, offset, count))
 		return call_refuse(call, STATUS_INVALID, past_the_end);
 	results = memory_object_read_results_build(&call->results);
-	bytes = capnp_init_data(results.s, 0, count);
+	bytes = capnp_init_data(&results.s, 0, count);
 	if (!bytes)
 		return call_refuse(call, STATUS_TOO_SMALL, "more than one message holds");
 	return memobject_copy(m, offset, bytes, count, false);

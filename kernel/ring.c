@@ -263,7 +263,7 @@ static enum status chained_target(const struct thread *t, unsigned ring,
 	if (!status)
 		status = capnp_read_root(this_cpu->message, earlier->results_size, &root);
 	if (!status)
-		status = capnp_get_capability(root, field, &index);
+		status = capnp_get_capability(&root, field, &index);
 	if (!status && index >= RING_CAPS)
 		status = STATUS_NO_CAP;
 	if (!status)

@@ -16,14 +16,14 @@ static void open_setter(FILE *out, const struct field *f, const char *type, cons
 	if (f->choices == 0 && f->kind == TYPE_VOID)
 		fprintf(out, "\t(void)b;\n");
 	for (unsigned i = 0; i < f->choices; i++)
-		fprintf(out, "\tcapnp_set_u16(b.s, %u, %u);\n", f->choice[i].offset, f->choice[i].value);
+		fprintf(out, "\tcapnp_put_u16(b.s, %u, %u);\n", f->choice[i].offset, f->choice[i].value);
 }
 
 static void set_number(FILE *out, const struct field *f, struct emit_number number)
 {
 	uint64_t bits = field_default_bits(f);
 	open_setter(out, f, "void", "set", number.suffix, names_format(", %s value", number.type));
-	fprintf(out, "\tcapnp_set_%s(b.s, %u, value%s);\n}\n", number.raw, f->offset,
+	fprintf(out, "\tcapnp_put_%s(b.s, %u, value%s);\n}\n", number.raw, f->offset,
 	        bits != 0 ? names_format(" ^ %#" PRIx64, bits) : "");
 }
 
@@ -31,20 +31,20 @@ static void set_number(FILE *out, const struct field *f, struct emit_number numb
 static void set_value(FILE *out, const struct field *f, const char *call, const char *type)
 {
 	open_setter(out, f, "void", "set", "", names_format(", %s value", type));
-	fprintf(out, "\t%s(b.s, %u, value);\n}\n", call, f->offset);
+	fprintf(out, "\t%s(&b.s, %u, value);\n}\n", call, f->offset);
 }
 
 static void init_data(FILE *out, const struct field *f)
 {
 	open_setter(out, f, "uint8_t *", "init", "", ", size_t size");
-	fprintf(out, "\treturn capnp_init_data(b.s, %u, size);\n}\n", f->offset);
+	fprintf(out, "\treturn capnp_init_data(&b.s, %u, size);\n}\n", f->offset);
 }
 
 static void init_struct(FILE *out, const struct field *f, const char *name)
 {
 	open_setter(out, f, names_format("struct %s_builder", name), "init", "", "");
 	fprintf(out,
-	        "\treturn (struct %s_builder){ capnp_init_struct(b.s, %u, %s_DATA_WORDS, %s_POINTERS)"
+	        "\treturn (struct %s_builder){ capnp_init_struct(&b.s, %u, %s_DATA_WORDS, %s_POINTERS)"
 	        " };\n}\n",
 	        name, f->offset, names_upper(name), names_upper(name));
 }
@@ -56,10 +56,10 @@ static void init_list(FILE *out, const struct schema *s, const struct field *f)
 	if (schema_type_kind(type) == TYPE_STRUCT) {
 		const char *name = names_upper(emit_named(s, type, f->where));
 		fprintf(out,
-		        "\treturn capnp_init_struct_list(b.s, %u, %s_DATA_WORDS, %s_POINTERS, count);\n}\n",
+		        "\treturn capnp_init_struct_list(&b.s, %u, %s_DATA_WORDS, %s_POINTERS, count);\n}\n",
 		        f->offset, name, name);
 	} else {
-		fprintf(out, "\treturn capnp_init_list(b.s, %u, %s, count);\n}\n", f->offset,
+		fprintf(out, "\treturn capnp_init_list(&b.s, %u, %s, count);\n}\n", f->offset,
 		        emit_element(type, f->where));
 	}
 }

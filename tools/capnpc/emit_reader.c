@@ -28,15 +28,15 @@ static void get_pointer(FILE *out, const struct field *f, const char *call, cons
 {
 	fprintf(out, "static inline bool %s_has_%s(struct %s_reader r)\n{\n", f->owner, f->name,
 	        f->owner);
-	fprintf(out, "\treturn capnp_has_pointer(r.s, %u);\n}\n", f->offset);
+	fprintf(out, "\treturn capnp_has_pointer(&r.s, %u);\n}\n", f->offset);
 	open_getter(out, f, "MUST_CHECK enum status", "", names_format(", %s *out", type));
 	if (f->kind == TYPE_TEXT && f->defaulted) {
-		fprintf(out, "\tif (!capnp_has_pointer(r.s, %u)) {\n\t\t*out = capnp_text_from(",
+		fprintf(out, "\tif (!capnp_has_pointer(&r.s, %u)) {\n\t\t*out = capnp_text_from(",
 		        f->offset);
 		emit_string(out, schema_text(f->value, VALUE_P));
 		fprintf(out, ");\n\t\treturn STATUS_OK;\n\t}\n");
 	}
-	fprintf(out, "\treturn %s(r.s, %u, %s%s);\n}\n", call, f->offset, extra, member);
+	fprintf(out, "\treturn %s(&r.s, %u, %s%s);\n}\n", call, f->offset, extra, member);
 }
 
 static void get_list(FILE *out, const struct field *f)

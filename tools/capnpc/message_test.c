@@ -74,13 +74,14 @@ static void test_far_and_double_far(void **state)
 	assert_true(READ(root, TABLE(3, 4), 4ull << 32 | 4, STRUCT(0, 0, 1), LIST(0, CAPNP_POINTER, 2),
 	                 FAR(1, 0), FAR(1, 2) | 4, LIST(0, CAPNP_BYTE, 3), 0x6968, FAR(2, 1),
 	                 LIST(0, CAPNP_COMPOSITE, 2), 0, STRUCT(1, 1, 1), 88, FAR(1, 0)));
-	assert_int_equal(capnp_get_list(root, 0, CAPNP_POINTER, &list), STATUS_OK);
+	assert_int_equal(capnp_get_list(&root, 0, CAPNP_POINTER, &list), STATUS_OK);
 	assert_int_equal(capnp_list_text(list, 0, &text), STATUS_OK);
 	assert_string_equal(text.bytes, "hi");
 	assert_int_equal(capnp_list_list(list, 1, CAPNP_COMPOSITE, &inner), STATUS_OK);
 	assert_int_equal(inner.count, 1);
 	assert_int_equal(capnp_list_u8(inner, 0), 88);
-	assert_int_equal(capnp_get_text(capnp_list_struct(inner, 0), 0, &text), STATUS_OK);
+	struct capnp_struct first = capnp_list_struct(inner, 0);
+	assert_int_equal(capnp_get_text(&first, 0, &text), STATUS_OK);
 	assert_string_equal(text.bytes, "hi");
 }
 

@@ -232,8 +232,8 @@ static void build_lists(struct everything_builder b)
 	list = everything_init_rows(b, 3);
 	for (uint32_t i = 0; i < 3; i++) {
 		static const uint32_t counts[] = { 2, 0, 1 };
-		struct capnp_list_builder row = capnp_init_list(capnp_list_struct_builder(list, i), 0,
-		                                                CAPNP_FOUR_BYTES, counts[i]);
+		struct capnp_struct_builder place = capnp_list_struct_builder(list, i);
+		struct capnp_list_builder row = capnp_init_list(&place, 0, CAPNP_FOUR_BYTES, counts[i]);
 		for (uint32_t j = 0; j < counts[i]; j++)
 			capnp_list_set_u32(row, j, i + j + 1);
 	}

@@ -7,7 +7,7 @@
 struct capnp_list schema_list(struct capnp_struct s, uint32_t pointer)
 {
 	struct capnp_list list;
-	if (capnp_get_list(s, pointer, CAPNP_COMPOSITE, &list) != STATUS_OK)
+	if (capnp_get_list(&s, pointer, CAPNP_COMPOSITE, &list) != STATUS_OK)
 		fail("bad request: a list was expected");
 	return list;
 }
@@ -15,7 +15,7 @@ struct capnp_list schema_list(struct capnp_struct s, uint32_t pointer)
 struct capnp_struct schema_struct(struct capnp_struct s, uint32_t pointer)
 {
 	struct capnp_struct out;
-	if (capnp_get_struct(s, pointer, &out) != STATUS_OK)
+	if (capnp_get_struct(&s, pointer, &out) != STATUS_OK)
 		fail("bad request: a struct was expected");
 	return out;
 }
@@ -23,7 +23,7 @@ struct capnp_struct schema_struct(struct capnp_struct s, uint32_t pointer)
 const char *schema_text(struct capnp_struct s, uint32_t pointer)
 {
 	struct capnp_text text;
-	if (capnp_get_text(s, pointer, &text) != STATUS_OK)
+	if (capnp_get_text(&s, pointer, &text) != STATUS_OK)
 		fail("bad request: text was expected");
 	return text.bytes;
 }

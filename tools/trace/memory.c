@@ -197,7 +197,7 @@ static uint32_t result_cap(const struct followed *f)
 	uint32_t index;
 
 	if (capnp_read_root(f->results.bytes, f->results.size, &root) ||
-	    capnp_get_capability(root, 0, &index) || index >= f->came_count)
+	    capnp_get_capability(&root, 0, &index) || index >= f->came_count)
 		return 0;
 	return f->came[index];
 }

@@ -136,7 +136,7 @@ static void print_capability(FILE *out, struct capnp_struct s, uint32_t offset,
 {
 	uint32_t index;
 
-	if (capnp_get_capability(s, offset, &index))
+	if (capnp_get_capability(&s, offset, &index))
 		fputs("null", out);
 	else if (index < ids->count)
 		fprintf(out, "cap %x", ids->id[index]);
@@ -157,22 +157,22 @@ static void print_field(FILE *out, struct capnp_struct s, const struct names_fie
 		fputs("void", out);
 		break;
 	case NAMES_TEXT:
-		if (!capnp_get_text(s, f->offset, &text))
+		if (!capnp_get_text(&s, f->offset, &text))
 			print_bytes(out, text.bytes, text.length);
 		break;
 	case NAMES_DATA:
-		if (!capnp_get_data(s, f->offset, &data))
+		if (!capnp_get_data(&s, f->offset, &data))
 			print_bytes(out, data.bytes, data.size);
 		break;
 	case NAMES_LIST:
 		/* Only how many: any list but one of bits can be read as one of voids. */
-		if (!capnp_get_list(s, f->offset, CAPNP_VOID, &list))
+		if (!capnp_get_list(&s, f->offset, CAPNP_VOID, &list))
 			fprintf(out, "[%" PRIu32 "]", list.count);
 		else
 			fputs("[...]", out);
 		break;
 	case NAMES_STRUCT:
-		if (depth < DEPTH_MAX && !capnp_get_struct(s, f->offset, &inner))
+		if (depth < DEPTH_MAX && !capnp_get_struct(&s, f->offset, &inner))
 			print_fields(out, inner, f->of, ids, depth + 1);
 		break;
 	case NAMES_CAPABILITY:

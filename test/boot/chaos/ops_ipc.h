@@ -24,7 +24,7 @@ static void pack_message(struct actor *a, struct request *q, unsigned count)
 
 		if (kind == K_NONE)
 			break;
-		capnp_set_capability(root, i, attach_held(q, kind, h, !h->fixed && one_in(a, 3)));
+		capnp_set_capability(&root, i, attach_held(q, kind, h, !h->fixed && one_in(a, 3)));
 		kinds |= (uint64_t)kind << (8 * i);
 		infos |= (uint64_t)h->info << (8 * i);
 	}

@@ -112,6 +112,7 @@ static void nothing_comes_twice(void)
 
 static void it_refuses(void)
 {
+	struct capnp_struct_builder root;
 	struct native_call call;
 	struct capnp_data data;
 
@@ -135,7 +136,8 @@ static void it_refuses(void)
 	native_call(&call, self, entropy + 0x10000, ENTROPY_ID, ENTROPY_READ);
 	REFUSED(NO_CAP, native_send(&call));
 	native_call(&call, self, entropy, ENTROPY_ID, ENTROPY_READ);
-	capnp_set_data(capnp_init_root(&call.params, 0, 1), 0, capnp_data_from("12345678", 8));
+	root = capnp_init_root(&call.params, 0, 1);
+	capnp_set_data(&root, 0, capnp_data_from("12345678", 8));
 	OK(native_send(&call)); /* another shape: `count` has its default */
 	call.params.used -= 8; /* cut short: the pointer leads outside */
 	REFUSED(BAD_MESSAGE, native_send(&call));

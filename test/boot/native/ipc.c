@@ -276,6 +276,7 @@ static void taken_back(void)
 static void chained(void)
 {
 	struct capnp_builder b;
+	struct capnp_struct_builder root;
 	struct ring_sqe *e;
 	struct ring_cqe cqe;
 	uint32_t inner;
@@ -293,7 +294,8 @@ static void chained(void)
 	CHECK(&check, enter() == 1);
 	DONE(4, STATUS_OK);
 	capnp_builder_start(&b, params, sizeof params);
-	capnp_set_capability(capnp_init_root(&b, 0, 1), 0, 0);
+	root = capnp_init_root(&b, 0, 1);
+	capnp_set_capability(&root, 0, 0);
 	recv(5);
 	e = give(6, received()->token);
 	e->params_size = (uint32_t)capnp_builder_size(&b);

@@ -169,6 +169,7 @@ static void a_chain_breaks_in_the_middle(void)
 {
 	uint32_t endpoint = make_endpoint(), facet = make_facet(endpoint, BADGE);
 	struct capnp_builder b;
+	struct capnp_struct_builder root;
 	struct ring_sqe *e;
 	uint32_t answered;
 
@@ -188,7 +189,8 @@ static void a_chain_breaks_in_the_middle(void)
 	CHECK(&check, enter() == 1);
 	DONE(1, STATUS_OK);
 	capnp_builder_start(&b, params, sizeof params);
-	capnp_set_capability(capnp_init_root(&b, 0, 1), 0, 0);
+	root = capnp_init_root(&b, 0, 1);
+	capnp_set_capability(&root, 0, 0);
 	e = give(6, inbox);
 	e->params = (uintptr_t)params;
 	e->params_size = (uint32_t)capnp_builder_size(&b);

@@ -59,6 +59,7 @@ static void no_time_is_made_by_proxy(void)
 	uint32_t endpoint = made(native_find(self, "ledger"), LEDGER_ID, LEDGER_ENDPOINT);
 	struct worker *w = make_worker_at(A, chainer);
 	struct capnp_builder b;
+	struct capnp_struct_builder root;
 	struct ring_sqe *e;
 
 	facet = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
@@ -75,7 +76,8 @@ static void no_time_is_made_by_proxy(void)
 	OK(ring_run(self->ring, 1));
 	OK(ring_done(self->ring)->status);
 	capnp_builder_start(&b, outbox, sizeof outbox);
-	capnp_set_capability(capnp_init_root(&b, 0, 1), 0, 0);
+	root = capnp_init_root(&b, 0, 1);
+	capnp_set_capability(&root, 0, 0);
 	e = entry(self->ring, RING_RETURN, 0);
 	e->token = ((struct ring_received *)inbox)->token;
 	e->params = (uintptr_t)outbox;
