@@ -3,6 +3,7 @@
 
 #include "core/ledger.h"
 #include "kernel/leave.h"
+#include "kernel/thread.h"
 
 _Static_assert(sizeof(struct ending) <= sizeof(struct object), "it takes its place");
 
@@ -47,6 +48,7 @@ void ending_add(struct object *o, bool (*step)(struct object *))
 void ending_go_on(int work)
 {
 	ending_left = work;
+	thread_end_doomed();
 	go_on();
 }
 
@@ -54,11 +56,14 @@ void ending_leave(void)
 {
 	ending_go_on(ENDING_MORE);
 	ending_left = ENDING_WORK;
-	leave_chores |= ending_first != NULL;
+	leave_chores |= ending_first || thread_doomed;
 }
 
+/* Whose the threads are is not looked at: they are soon gone. */
 bool ending_concerns(const struct ledger *ledger)
 {
+	if (thread_doomed)
+		return ending_awaited = true;
 	for (const struct ending *e = ending_first; e; e = e->next)
 		for (const struct ledger *l = ((const struct charged *)e)->ledger; l; l = l->parent)
 			if (l == ledger)

@@ -14,6 +14,5 @@ void leave_do_all(void)
 	leave_chores = false;
 	ending_leave();
 	revoker_let_go();
-	thread_reap_orphans();
 	ring_serve_ready();
 }

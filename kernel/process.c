@@ -251,8 +251,12 @@ static void end(struct process *p)
 		power_off(p->end_reason == END_REASON_EXITED ? (uint32_t)p->end_code :
 		                                               STATUS_PID1_LOST);
 	}
-	while (p->unstarted)
-		process_kill(p->unstarted, -1, END_REASON_KILLED);
+	while (p->unstarted) {
+		struct process *unstarted = p->unstarted;
+
+		leave_maker(unstarted); /* it may end later */
+		process_kill(unstarted, -1, END_REASON_KILLED);
+	}
 	let_go(p);
 }
 
