@@ -386,6 +386,21 @@ void ring_serve_ready(void)
 
 /* -- cap_enter -------------------------------------------------------------------- */
 
+bool ring_may_pause(void)
+{
+	return !in_place;
+}
+
+enum status ring_pause(struct thread *t, unsigned ring, uint64_t done)
+{
+	struct thread_ring *r = &t->rings[ring];
+
+	r->paused_at = r->sq_head - 1;
+	r->paused_done = done;
+	ending_awaited = true;
+	return STATUS_NO_MEMORY;
+}
+
 bool ring_is_to_wait(const struct ledger *l)
 {
 	return !in_place && ending_concerns(l);

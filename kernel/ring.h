@@ -42,5 +42,18 @@ const struct thread *ring_asker(void);
  * charged to it; the call returns NO_MEMORY, and is made again. */
 bool ring_is_to_wait(const struct ledger *l) MUST_CHECK;
 
+/* An entry that takes long may pause, unless it is served otherwise than where it
+ * stands: then others have their turn, and it is served again. What is kept for it is how
+ * far it came, 0 at first; that may be another entry's if the program changed the
+ * ring meanwhile. ring_pause() is what the method returns. */
+bool ring_may_pause(void);
+enum status ring_pause(struct thread *t, unsigned ring, uint64_t done) MUST_CHECK;
+static inline uint64_t ring_resumed(const struct thread *t, unsigned ring)
+{
+	const struct thread_ring *r = &t->rings[ring];
+
+	return __builtin_expect(r->paused_at == r->sq_head - 1, 0) ? r->paused_done : 0;
+}
+
 /* True: so many completions wait that cap_enter(least) would return. */
 bool ring_has(const struct thread_ring *r, uint32_t least);

@@ -34,6 +34,8 @@ struct thread_ring {
 	uint32_t sq_head;   /* ours; what stands in the page is for the reader */
 	uint32_t cq_tail;
 	uint32_t pending;   /* entries consumed and not answered */
+	uint32_t paused_at;   /* an entry that is to go on: which, */
+	uint64_t paused_done; /* and from where */
 	uint8_t answered_at[RING_SQ_ENTRIES]; /* where in cq the entry's completion went */
 };
 

@@ -127,6 +127,12 @@ struct thing {
 };
 
 bool leave_chores;
+struct thread *thread_doomed;
+
+void thread_end_doomed(void)
+{
+}
+
 static unsigned pages_left; /* page_alloc gives so many */
 static unsigned allocated;
 static bool ended[OBJECTS];

@@ -353,7 +353,7 @@ static void wake_many(void)
 	begin();
 	for (unsigned i = 0; i < 8; i++)
 		OK(ring_wake(self->ring, &word_of_all, 1u << 30));
-	finish("a wake of many", ~0ul);
+	finish("a wake of many", BOUND);
 	end_all();
 }
 
@@ -410,7 +410,7 @@ static void many_threads(void)
 	CHECK(&check, word(board, 0) == 1);
 	begin();
 	OK(native_kill(self, child.process, 1));
-	finish("a process of many threads ends", ~0ul);
+	finish("a process of many threads ends", 2 * BOUND);
 	OK(native_wait(self, child.process, &end));
 	native_forget(self, &child);
 	release(board);
@@ -427,25 +427,25 @@ static void long_calls(void)
 	uint32_t object;
 	begin();
 	OK(native_fresh(self, child.space, MAPPED_AT, LONG, RW));
-	finish("fresh", ~0ul);
+	finish("fresh", BOUND);
 	other = empty_process(400 * (uint64_t)NATIVE_PAGE);
 	begin();
 	OK(native_share(self, other.space, child.space, MAPPED_AT, LONG));
-	finish("share", ~0ul);
+	finish("share", BOUND);
 	begin();
 	OK(native_protect(self, other.space, MAPPED_AT, LONG, ACCESS_READ));
-	finish("protect", ~0ul);
+	finish("protect", BOUND);
 	begin();
 	OK(native_unmap(self, other.space, (void *)MAPPED_AT, LONG));
-	finish("unmap", ~0ul);
+	finish("unmap", BOUND);
 	forget(&child);
 	object = allocate(LONG);
 	begin();
 	OK(native_map(self, other.space, object, 0, (void *)MAPPED_AT, LONG, ACCESS_READ));
-	finish("map that finds the frames", ~0ul);
+	finish("map that finds the frames", BOUND);
 	begin();
 	OK(native_map(self, other.space, object, 0, (void *)MAPPED_AT, LONG, ACCESS_READ));
-	finish("map over map", ~0ul);
+	finish("map over map", BOUND);
 	forget(&other);
 	release(object);
 	CHECK(&check, left(own) == before);
