@@ -375,7 +375,7 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 		return STATUS_TOO_SMALL;
 	if (sqe->results % 8)
 		return STATUS_INVALID;
-	if (slot >= RING_SERVED)
+	if (slot >= RING_SERVED || pending_count(&e->receivers) == PENDING_QUEUE_MOST)
 		return STATUS_BUSY;
 	r = pending_create(&call, endpoint_cancel_receive);
 	if (!r)
@@ -544,16 +544,6 @@ static enum status call_facet(struct endpoint *e, struct call *call)
 	return STATUS_OK;
 }
 
-/* At most RING_SERVED for each thread that receives. */
-static uint32_t count(const struct pending_queue *q)
-{
-	uint32_t n = 0;
-
-	for (const struct pending *p = q->head; p; p = p->next)
-		n++;
-	return n;
-}
-
 static enum status endpoint_call(struct object *o, struct call *call)
 {
 	struct endpoint *e = (struct endpoint *)o;
@@ -565,7 +555,7 @@ static enum status endpoint_call(struct object *o, struct call *call)
 	case ENDPOINT_INFO:
 		info = endpoint_info_results_build(&call->results);
 		endpoint_info_results_set_waiting(info, e->waiting);
-		endpoint_info_results_set_receivers(info, count(&e->receivers));
+		endpoint_info_results_set_receivers(info, pending_count(&e->receivers));
 		return STATUS_OK;
 	default:
 		return STATUS_NO_METHOD;

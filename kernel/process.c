@@ -386,6 +386,8 @@ static enum status answer_now_or_later(struct process *p, struct call *call)
 		process_wait_results_set_reason(results, p->end_reason);
 		return STATUS_OK;
 	}
+	if (pending_count(&p->waiting) == PENDING_QUEUE_MOST)
+		return call_refuse(call, STATUS_BUSY, "1,024 wait already");
 	waiter = pending_create(call, cancel_wait);
 	if (!waiter)
 		return STATUS_NO_MEMORY;

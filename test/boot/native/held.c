@@ -381,7 +381,7 @@ static void many_waiters(void)
 	start_all(wait_all);
 	begin();
 	signal(waiting_on, 1);
-	finish("a signal that none of many waits for", ~0ul);
+	finish("a signal that none of many waits for", BOUND);
 	end_all();
 	release(waiting_on);
 }
