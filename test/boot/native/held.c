@@ -20,8 +20,9 @@ enum {
 	CAPS = 3500,
 	FACETS = 60000,
 	THREADS = 1000,
-	WAITS = 28,           /* a thread's entries that wait */
+	WAITS = 24,           /* a thread's entries that wait */
 	RECEIVES = 16,
+	MOST = 1024,          /* that may wait for one thing */
 	PATIENCE = 5000,
 };
 
@@ -269,7 +270,7 @@ static void facets_gone(void)
 
 static uint64_t stacks[THREADS][64];
 static uint32_t word_of_all, waiting_on;
-static volatile uint32_t waiting;
+static uint32_t waiting, refused; /* by all of them: atomically */
 
 static uint32_t threads[THREADS];
 
@@ -284,7 +285,7 @@ _Noreturn static void park_all(uint64_t n, struct ring *ring)
 		if (i % 8 == 7)
 			(void)!ring_enter(0, 0);
 	}
-	waiting++;
+	__atomic_add_fetch(&waiting, 1, __ATOMIC_RELAXED);
 	for (;;)
 		(void)!ring_enter(RING_CQ_ENTRIES, RING_FOREVER);
 }
@@ -301,7 +302,9 @@ _Noreturn static void receive_all(uint64_t n, struct ring *ring)
 		if (i % 8 == 7)
 			(void)!ring_enter(0, 0);
 	}
-	waiting++;
+	while (ring_ready(ring) > 0)
+		__atomic_add_fetch(&refused, ring_done(ring)->status == STATUS_BUSY, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&waiting, 1, __ATOMIC_RELAXED);
 	for (;;)
 		(void)!ring_enter(RING_CQ_ENTRIES, RING_FOREVER);
 }
@@ -321,20 +324,22 @@ _Noreturn static void wait_all(uint64_t n, struct ring *ring)
 		if (i % 8 == 7)
 			(void)!ring_enter(0, 0);
 	}
-	waiting++;
+	while (ring_ready(ring) > 0)
+		__atomic_add_fetch(&refused, ring_done(ring)->status == STATUS_BUSY, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&waiting, 1, __ATOMIC_RELAXED);
 	for (;;)
 		(void)!ring_enter(RING_CQ_ENTRIES, RING_FOREVER);
 }
 
 static void start_all(void (*entry)(uint64_t, struct ring *))
 {
-	waiting = 0;
+	waiting = refused = 0;
 	for (unsigned i = 0; i < THREADS; i++) {
 		OK(thread_raw(native_find(self, "self"), (uintptr_t)entry, (uintptr_t)&stacks[i][63], 0,
 		              &threads[i]));
 		OK(native_start(self, threads[i]));
 	}
-	for (unsigned i = 0; i < PATIENCE && waiting < THREADS; i++)
+	for (unsigned i = 0; i < PATIENCE && __atomic_load_n(&waiting, __ATOMIC_RELAXED) < THREADS; i++)
 		nap(MS);
 	CHECK(&check, waiting == THREADS);
 }
@@ -364,6 +369,7 @@ static void many_receivers(void)
 	begin();
 	release(waiting_on);
 	finish("an endpoint of many receivers ends", BOUND);
+	CHECK(&check, refused == THREADS * RECEIVES - MOST);
 	end_all();
 }
 
@@ -382,8 +388,49 @@ static void many_waiters(void)
 	begin();
 	signal(waiting_on, 1);
 	finish("a signal that none of many waits for", BOUND);
+	CHECK(&check, refused == THREADS * WAITS - MOST);
 	end_all();
 	release(waiting_on);
+}
+
+/* More are killed by one entry of the exokernel than end at once. None of the others can
+ * be started or resumed any more, and all end. */
+static void killed_for_later(void)
+{
+	static const uint64_t message[2] = { 1ul << 32, 7 };
+	enum { KILLED = RING_SQ_ENTRIES - 2 };
+	uint64_t before = left(own);
+	uint32_t made[KILLED];
+	word_of_all = 0;
+	for (unsigned i = 0; i < KILLED; i++) {
+		OK(thread_raw(native_find(self, "self"), (uintptr_t)park_all, (uintptr_t)&stacks[i][63],
+		              0, &made[i]));
+		if (i < KILLED - 1)
+			OK(native_start(self, made[i]));
+	}
+	for (unsigned i = 0; i < KILLED + 2; i++) {
+		unsigned which = i < KILLED ? i : 2 * KILLED - 1 - i;
+		*ring_next(self->ring) = (struct ring_sqe){
+			.op = RING_CALL, .cap = made[which], .interface = THREAD_ID,
+			.method = i < KILLED ? THREAD_KILL : i == KILLED ? THREAD_START : THREAD_RESUME,
+			.params = (uintptr_t)message, .params_size = i < KILLED ? sizeof message : 0,
+			.user_data = i,
+		};
+		ring_push(self->ring);
+	}
+	OK(ring_run(self->ring, KILLED + 2));
+	for (unsigned i = 0; i < KILLED + 2; i++) {
+		const struct ring_cqe *done = ring_done(self->ring);
+		CHECK(&check, done && done->status ==
+		              (done->user_data < KILLED ? STATUS_OK : STATUS_GONE));
+	}
+	for (unsigned i = 0; i < KILLED; i++) {
+		for (unsigned n = 0; n < PATIENCE && thread_state(made[i]) != THREAD_STATE_ENDED; n++)
+			nap(MS);
+		CHECK(&check, thread_state(made[i]) == THREAD_STATE_ENDED);
+		release(made[i]);
+	}
+	CHECK(&check, comes_back(own, before, PATIENCE));
 }
 
 /* A process of its own, with all those threads. */
@@ -455,7 +502,7 @@ int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		a_large_space, many_mappings, sparse_mappings, a_large_object, memory_is_there_at_once,
-		many_facets, many_endpoints, facets_gone, many_threads, wake_many, many_receivers,
+		many_facets, many_endpoints, facets_gone, killed_for_later, killed_for_later, many_threads, wake_many, many_receivers,
 		many_waiters, long_calls,
 	};
 	start_sched(given, "held");
