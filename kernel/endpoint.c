@@ -4,6 +4,7 @@
 
 #include "abi/endpoint.capnp.h"
 #include "kernel/domain.h"
+#include "kernel/ending.h"
 #include "kernel/panic.h"
 #include "kernel/reach.h"
 #include "kernel/revoker.h"
@@ -389,7 +390,7 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 		return STATUS_TOO_SMALL;
 	if (sqe->results % 8)
 		return STATUS_INVALID;
-	if (slot >= RING_SERVED)
+	if (slot >= RING_SERVED || pending_count(&e->receivers) == PENDING_QUEUE_MOST)
 		return STATUS_BUSY;
 	r = pending_create_for(t, ring, sqe, endpoint_cancel_receive);
 	if (!r)
@@ -563,16 +564,6 @@ static enum status call_facet(struct endpoint *e, struct call *call)
 	return STATUS_OK;
 }
 
-/* At most RING_SERVED for each thread that receives. */
-static uint32_t count(const struct pending_queue *q)
-{
-	uint32_t n = 0;
-
-	for (const struct pending *p = q->head; p; p = p->next)
-		n++;
-	return n;
-}
-
 static enum status endpoint_call(struct object *o, struct call *call)
 {
 	struct endpoint *e = (struct endpoint *)o;
@@ -584,52 +575,49 @@ static enum status endpoint_call(struct object *o, struct call *call)
 	case ENDPOINT_INFO:
 		info = endpoint_info_results_build(&call->results);
 		endpoint_info_results_set_waiting(info, e->waiting);
-		endpoint_info_results_set_receivers(info, count(&e->receivers));
+		endpoint_info_results_set_receivers(info, pending_count(&e->receivers));
 		return STATUS_OK;
 	default:
 		return STATUS_NO_METHOD;
 	}
 }
 
-static void empty(struct endpoint *e)
+/* Waking somebody takes as long as a few pages do. */
+enum { WORK_WAKE = 4 };
+
+static bool end(struct object *o)
 {
-	while (e->calls.head)
-		refuse_call(e->calls.head, STATUS_GONE);
-	while (e->receivers.head)
-		fail_receive(e->receivers.head, STATUS_GONE);
-	while (e->gone) {
+	struct endpoint *e = (struct endpoint *)o;
+
+	while (ending_left > 0) {
 		struct facet *f = e->gone;
 
-		e->gone = f->next_gone;
-		facet_free(f);
+		if (e->calls.head) {
+			refuse_call(e->calls.head, STATUS_GONE);
+		} else if (e->receivers.head) {
+			fail_receive(e->receivers.head, STATUS_GONE);
+		} else if (f) {
+			e->gone = f->next_gone;
+			facet_free(f);
+		} else {
+			forget_server(e);
+			e->facets--;
+			free_if_unused(e);
+			return true;
+		}
+		ending_left -= WORK_WAKE;
 	}
-	forget_server(e);
-	e->facets--;
-	free_if_unused(e);
+	return false;
 }
 
-/* There is no capability to receive with. What its calls carry may be the last that
- * held another endpoint, and so on: not by recursion, for whoever makes them decides
- * how many. */
+/* There is no capability to receive with. */
 static void endpoint_destroy(struct object *o)
 {
-	static struct endpoint *ending;
-	static bool emptying;
 	struct endpoint *e = (struct endpoint *)o;
 
 	e->facets++; /* ours, until it is empty */
 	e->closed = true;
-	e->next_ending = ending;
-	ending = e;
-	if (emptying)
-		return;
-	emptying = true;
-	while (ending) {
-		e = ending;
-		ending = e->next_ending;
-		empty(e);
-	}
-	emptying = false;
+	ending_add(o, end);
 }
 
 /* The last capability to it, or the last call through it, is gone. */

@@ -25,7 +25,6 @@ struct endpoint {
 	struct facet *gone;   /* facets without capabilities, for the server to hear of */
 	struct thread *server; /* who received last, held; or NULL */
 	struct link served;    /* on that one's list */
-	struct endpoint *next_ending;
 };
 
 struct facet {

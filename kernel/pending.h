@@ -33,6 +33,7 @@ enum { PENDING_OWN = 3, PENDING_HEAP = 0xff };
 struct pending_queue {
 	struct pending *head, *tail;
 };
+enum { PENDING_QUEUE_MOST = 1024 }; /* in one that is gone through, or answered, as a whole */
 
 /* A call on an endpoint: queued, then served. */
 struct pending_call {
@@ -130,3 +131,5 @@ struct pending *pending_of_entry(const struct thread *t, unsigned ring, uint32_t
 
 void pending_append(struct pending_queue *q, struct pending *p);
 void pending_unlink(struct pending_queue *q, struct pending *p);
+/* Not past PENDING_QUEUE_MOST. */
+uint32_t pending_count(const struct pending_queue *q);
