@@ -234,8 +234,12 @@ static void end(struct process *p)
 		power_off(p->end_reason == END_REASON_EXITED ? (uint32_t)p->end_code :
 		                                               STATUS_PID1_LOST);
 	}
-	while (p->unstarted)
-		process_kill(p->unstarted, -1, END_REASON_KILLED);
+	while (p->unstarted) {
+		struct process *unstarted = p->unstarted;
+
+		leave_maker(unstarted); /* it may end later */
+		process_kill(unstarted, -1, END_REASON_KILLED);
+	}
 	let_go(p);
 }
 
@@ -365,6 +369,8 @@ static enum status answer_now_or_later(struct process *p, struct call *call)
 		tell_end(p, &call->results);
 		return STATUS_OK;
 	}
+	if (pending_count(&p->waiting) == PENDING_QUEUE_MOST)
+		return call_refuse(call, STATUS_BUSY, "1,024 wait already");
 	waiter = pending_create(call, cancel_wait);
 	if (!waiter)
 		return STATUS_NO_MEMORY;
