@@ -141,7 +141,7 @@ static void settle(struct account *a)
 
 		l->limit = l->used;
 		ledger_credit(parent, left);
-		if (l->used == 0)
+		if (l->used == 0 && a->left)
 			end(a);
 		else if (left == 0)
 			return;
@@ -149,10 +149,37 @@ static void settle(struct account *a)
 	}
 }
 
+static void close(struct account *a)
+{
+	a->closed = true;
+	settle(a);
+}
+
 void ledger_close(struct ledger *ledger)
 {
-	account_of(ledger)->closed = true;
-	settle(account_of(ledger));
+	account_of(ledger)->left = true;
+	close(account_of(ledger));
+}
+
+/* None of them ends here: it has an owner, or a charge. Where the first is closed,
+ * all are. */
+void ledger_shut(struct ledger *top)
+{
+	if (ledger_is_closed(top))
+		return;
+	for (uint32_t i = 0; i < fresh_number; i++) {
+		struct account *a = account_at((uint16_t)i);
+
+		if (a && ledger_is_below(&a->ledger, top))
+			close(a);
+	}
+}
+
+bool ledger_is_below(const struct ledger *ledger, const struct ledger *top)
+{
+	while (ledger->depth > top->depth)
+		ledger = ledger->parent;
+	return ledger == top;
 }
 
 bool ledger_is_closed(const struct ledger *ledger)
@@ -200,7 +227,7 @@ static const char *check_one(struct account *a)
 		return "a ledger's use is not what is charged to it";
 	if (l->used > l->limit || l->used > l->peak)
 		return "a ledger has used more than its limit, or than its peak";
-	if (a->closed && (l->used != l->limit || l->used == 0))
+	if (a->closed && (l->used != l->limit || (l->used == 0 && a->left)))
 		return "a closed ledger keeps what it does not use";
 	return blocks_check(&a->blocks);
 }

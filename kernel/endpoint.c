@@ -92,7 +92,7 @@ static void refuse_call(struct pending *c, enum status status)
 void endpoint_cancel_call(struct pending *c)
 {
 	if (c->call.server)
-		c->call.server->served[c->call.slot].call = SERVED_GONE;
+		c->call.served->call = SERVED_GONE;
 	else
 		dequeue_call(c, true);
 	sched_give_back(c);
@@ -109,10 +109,10 @@ static void take_slot(struct thread *t, unsigned ring, unsigned slot)
 		t->slots_program |= bit;
 }
 
-static void free_slot(struct thread *t, unsigned slot)
+static void free_slot(struct thread *t, struct served *served)
 {
-	t->served[slot].call = NULL;
-	t->slots_used &= (uint16_t)~(1u << slot);
+	served->call = NULL;
+	t->slots_used &= (uint16_t)~(1u << (served - t->served));
 }
 
 void endpoint_cancel_receive(struct pending *r)
@@ -120,8 +120,22 @@ void endpoint_cancel_receive(struct pending *r)
 	struct endpoint *e = r->receive.endpoint;
 
 	pending_unlink(&e->receivers, r);
-	free_slot(r->thread, r->receive.slot);
+	free_slot(r->thread, r->receive.served);
 	pending_free(r);
+}
+
+void endpoint_cancel_leased_receive(struct pending *r)
+{
+	struct object *lease = r->receive.lease;
+
+	endpoint_cancel_receive(r);
+	object_drop(lease);
+}
+
+/* What it came through, or NULL. */
+static struct object *lease_of(const struct pending *r)
+{
+	return r->cancel == endpoint_cancel_leased_receive ? r->receive.lease : NULL;
 }
 
 /* -- caller and receiver meet --------------------------------------------------------- */
@@ -130,16 +144,19 @@ void endpoint_cancel_receive(struct pending *r)
 static void complete_receive(struct pending *r, struct ring_cqe *cqe)
 {
 	struct endpoint *e = r->receive.endpoint;
+	struct object *lease = lease_of(r);
 
 	pending_unlink(&e->receivers, r);
 	pending_complete(r, cqe);
+	if (lease)
+		object_drop(lease);
 }
 
 static void fail_receive(struct pending *r, enum status status)
 {
 	struct ring_cqe cqe = {.status = (uint16_t)status};
 
-	free_slot(r->thread, r->receive.slot);
+	free_slot(r->thread, r->receive.served);
 	complete_receive(r, &cqe);
 }
 
@@ -169,7 +186,7 @@ static enum status copy_call(const struct pending *c, const struct pending *r, u
                              bool *callers)
 {
 	struct ring_received header = {
-		.token = r->thread->served[r->receive.slot].token,
+		.token = r->receive.served->token,
 		.badge = c->call.facet->badge,
 		.interface = c->call.facet->interface,
 		.method = c->call.method,
@@ -194,12 +211,12 @@ static void deliver(struct pending *c, struct pending *r)
 	struct thread *server = r->thread;
 	struct transfer *x = c->call.transfer;
 	struct facet *f = c->call.facet;
-	unsigned slot = r->receive.slot;
+	struct served *served = r->receive.served;
 	struct ring_cqe cqe = {0};
 	bool callers = true;
 	enum status status;
 
-	server->served[slot].token += RING_SERVED;
+	served->token += RING_SERVED;
 	status = copy_call(c, r, x ? x->count : 0, &callers);
 	if (status == STATUS_FAULT && !callers) {
 		fail_receive(r, STATUS_FAULT);
@@ -215,9 +232,9 @@ static void deliver(struct pending *c, struct pending *r)
 	object_hold(&f->object); /* its end would look for a receiver, and find this one */
 	cqe.results_size = (uint32_t)sizeof(struct ring_received) + c->call.params_size;
 	dequeue_call(c, false);
-	server->served[slot].call = c;
+	served->call = c;
 	c->call.server = server;
-	c->call.slot = (uint8_t)slot;
+	c->call.served = served;
 	complete_receive(r, &cqe);
 	if (c->thread->borrower != server)
 		sched_give_back(c); /* it was lent to who received before */
@@ -238,18 +255,22 @@ static void deliver_gone(struct endpoint *e, struct pending *r)
 	}
 	e->gone = f->next_gone;
 	facet_free(f);
-	free_slot(r->thread, r->receive.slot);
+	free_slot(r->thread, r->receive.served);
 	complete_receive(r, &cqe);
 }
 
-/* Held by the caller. */
+/* Held by the caller. Who waits by a lease that was revoked since gets nothing. */
 static void match(struct endpoint *e)
 {
-	while (e->receivers.head && (e->gone || e->calls.head)) {
-		if (e->gone)
-			deliver_gone(e, e->receivers.head);
+	struct pending *r;
+
+	while ((r = e->receivers.head) && (e->gone || e->calls.head)) {
+		if (lease_of(r) && !object_resolve(lease_of(r)))
+			fail_receive(r, STATUS_GONE);
+		else if (e->gone)
+			deliver_gone(e, r);
 		else
-			deliver(e->calls.head, e->receivers.head);
+			deliver(e->calls.head, r);
 	}
 }
 
@@ -339,13 +360,13 @@ enum status facet_call(struct facet *f, const struct call *call, const struct ri
 
 /* -- RECV, RETURN, SERVE ---------------------------------------------------------------- */
 
-static enum status find_endpoint(const struct domain *d, uint32_t cap, struct endpoint **out)
+static enum status find_endpoint(struct object *named, struct endpoint **out)
 {
-	struct object *o = d ? captable_lookup(&d->table, cap) : NULL;
+	struct object *o;
 
-	if (!o)
+	if (!named)
 		return STATUS_NO_CAP;
-	o = object_resolve(o);
+	o = object_resolve(named);
 	if (!o)
 		return STATUS_GONE;
 	if (o->type != &endpoint_type)
@@ -356,18 +377,12 @@ static enum status find_endpoint(const struct domain *d, uint32_t cap, struct en
 
 static enum status receive(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
 {
-	struct call call = {
-		.thread = t,
-		.domain = thread_domain(t, ring),
-		.ring = ring,
-		.user_data = sqe->user_data,
-		.results_address = {sqe->results},
-		.results_size = sqe->results_size,
-	};
+	const struct domain *d = thread_domain(t, ring);
+	struct object *named = d ? captable_lookup(&d->table, sqe->cap) : NULL;
 	unsigned slot = (unsigned)__builtin_ctz(~(unsigned)t->slots_used);
 	struct endpoint *e;
 	struct pending *r;
-	enum status status = find_endpoint(call.domain, sqe->cap, &e);
+	enum status status = find_endpoint(named, &e);
 
 	if (status)
 		return status;
@@ -377,11 +392,16 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 		return STATUS_INVALID;
 	if (slot >= RING_SERVED || pending_count(&e->receivers) == PENDING_QUEUE_MOST)
 		return STATUS_BUSY;
-	r = pending_create(&call, endpoint_cancel_receive);
+	r = pending_create_for(t, ring, sqe, endpoint_cancel_receive);
 	if (!r)
 		return STATUS_NO_MEMORY;
 	take_slot(t, ring, slot);
-	r->receive = (struct pending_receive){.endpoint = e, .slot = (uint8_t)slot};
+	r->receive = (struct pending_receive){.endpoint = e, .served = &t->served[slot]};
+	if (named != &e->object) {
+		object_hold(named);
+		r->receive.lease = named;
+		r->cancel = endpoint_cancel_leased_receive;
+	}
 	pending_append(&e->receivers, r);
 	object_hold(&e->object);
 	match(e);
@@ -480,7 +500,7 @@ static enum status answer(struct thread *t, unsigned ring, const struct ring_sqe
 		if (status)
 			return status;
 	}
-	free_slot(t, slot);
+	free_slot(t, &t->served[slot]);
 	if (!c)
 		return STATUS_GONE;
 	sched_give_back(c);
@@ -520,7 +540,7 @@ void endpoint_thread_end(struct thread *t)
 		if (!c || c == SERVED_GONE)
 			continue;
 		sched_give_back(c);
-		free_slot(t, slot);
+		free_slot(t, &t->served[slot]);
 		c->call.server = NULL;
 		pending_answer(c, STATUS_GONE, NULL, 0);
 	}

@@ -16,7 +16,7 @@
 struct endpoint {
 	struct object object; /* refs: capabilities to receive with */
 	struct ledger *ledger;
-	uint8_t flag;         /* lock.h */
+	uint32_t flag;        /* lock.h */
 	bool closed;          /* nobody can receive any more */
 	uint32_t facets;
 	uint32_t waiting;     /* in calls */
@@ -50,6 +50,7 @@ enum status endpoint_serve(struct thread *t, unsigned ring, const struct ring_sq
 /* What ends the records of calls and receives. */
 void endpoint_cancel_call(struct pending *c);
 void endpoint_cancel_receive(struct pending *r);
+void endpoint_cancel_leased_receive(struct pending *r);
 
 /* The first of the thread's calls that is still to be answered; NULL: there is none. */
 struct pending *endpoint_call_of(const struct thread *t);

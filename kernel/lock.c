@@ -37,7 +37,7 @@ void lock_wait(struct cpu *cpu)
 	do {
 		while (is_taken(cpu))
 			meanwhile();
-	} while (__atomic_exchange_n(&cpu->lock, 1, __ATOMIC_ACQUIRE));
+	} while (bit_take(&cpu->lock));
 }
 
 /* Others that wait for it say again that they do. */
@@ -48,14 +48,14 @@ static void lock_wait_first(struct cpu *cpu)
 			(void)__atomic_fetch_or(&cpu->long_way, LONG_WAY_WANTED, __ATOMIC_RELAXED);
 			meanwhile();
 		}
-	} while (__atomic_exchange_n(&cpu->lock, 1, __ATOMIC_ACQUIRE));
+	} while (bit_take(&cpu->lock));
 	(void)__atomic_fetch_and(&cpu->long_way, LONG_WAY_TRACED, __ATOMIC_RELAXED);
 }
 
 void kernel_lock(void)
 {
 	for (unsigned i = 0; i < cpu_count; i++)
-		if (__atomic_exchange_n(&cpus[i]->lock, 1, __ATOMIC_ACQUIRE))
+		if (bit_take(&cpus[i]->lock))
 			lock_wait_first(cpus[i]);
 	this_cpu->exclusive = true;
 }

@@ -28,7 +28,7 @@ static bool asked[CPUS];       /* struct cpu's flush */
 static uint32_t own[CPUS];     /* what a CPU may touch when it is shared */
 static uint32_t all;           /* what it may only read then */
 static uint32_t flagged;       /* what it may touch with the flag */
-static uint8_t flag;
+static uint32_t flag;
 static uint32_t refused[CPUS]; /* times that somebody else had the flag */
 static uint32_t done;          /* CPUs that are */
 static uint32_t diverted;      /* rounds that became exclusive as the lock was wanted, */

@@ -137,12 +137,6 @@ static void keep(struct pending *p, const struct word *w, uint64_t timeout_ns)
 
 enum status park(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
 {
-	struct call call = {
-		.thread = t,
-		.domain = thread_domain(t, ring),
-		.ring = ring,
-		.user_data = sqe->user_data,
-	};
 	struct pending *p;
 	struct word w;
 	enum status status = find_word(t, ring, sqe, &w);
@@ -153,9 +147,9 @@ enum status park(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
 		return STATUS_AGAIN;
 	if (sqe->timeout == 0)
 		return STATUS_TIMEOUT;
-	if (!call.domain)
+	if (!thread_domain(t, ring))
 		return STATUS_NO_CAP;
-	p = pending_create(&call, cancel);
+	p = pending_create_for(t, ring, sqe, cancel);
 	if (!p)
 		return STATUS_NO_MEMORY;
 	keep(p, &w, sqe->timeout);

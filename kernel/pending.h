@@ -21,6 +21,7 @@ struct endpoint;
 struct facet;
 struct ledger;
 struct object;
+struct served;
 struct space;
 struct thread;
 struct thread_ring;
@@ -40,9 +41,9 @@ struct pending_call {
 	struct uaddr params;
 	uint32_t params_size;
 	uint16_t method;
-	uint8_t slot;            /* served: which of the server's */
 	uint8_t priority;        /* queued: its place among them */
 	struct thread *server;   /* NULL: nobody has received it yet */
+	struct served *served;   /* which of the server's it is then */
 	struct transfer *transfer; /* queued: the capabilities that travel; or NULL */
 	struct ledger *transfer_ledger; /* who pays for that */
 };
@@ -50,7 +51,8 @@ struct pending_call {
 /* A receive that waits on an endpoint. */
 struct pending_receive {
 	struct endpoint *endpoint;
-	uint8_t slot;              /* kept for the call to come */
+	struct object *lease;      /* held; if its cancel is endpoint_cancel_leased_receive */
+	struct served *served;     /* the thread's, kept for the call to come */
 };
 
 /* A park; see park.c. */
@@ -101,6 +103,9 @@ struct pending {
 
 /* Keeps `call` for later. NULL: no memory. */
 struct pending *pending_create(const struct call *call, void (*cancel)(struct pending *));
+/* The same for an entry that is no call of a method, of a ring that has a domain. */
+struct pending *pending_create_for(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
+                                   void (*cancel)(struct pending *));
 
 /* Answers it with `status` and frees it. `message`: the results, may be empty. */
 void pending_answer(struct pending *p, enum status status, const void *message, uint32_t size);

@@ -215,31 +215,24 @@ static void chained_move(struct pending_queue *to, struct pending_queue *from)
 static enum status chained_wait(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
                                 struct pending *on)
 {
-	struct call call = {
-		.thread = t,
-		.domain = thread_domain(t, ring),
-		.ring = ring,
-		.user_data = sqe->user_data,
-		.results_address = {sqe->results},
-		.results_size = sqe->results_size,
-	};
+	struct domain *d = thread_domain(t, ring);
 	struct pending *p;
 	struct ring_sqe *copy;
 
-	if (!call.domain)
+	if (!d)
 		return STATUS_NO_CAP;
-	copy = block_alloc(call.domain->ledger, sizeof(*copy));
+	copy = block_alloc(d->ledger, sizeof(*copy));
 	if (!copy)
 		return STATUS_NO_MEMORY;
-	p = pending_create(&call, chained_cancel);
+	p = pending_create_for(t, ring, sqe, chained_cancel);
 	if (!p) {
-		block_free(copy, sizeof(*copy), call.domain->ledger);
+		block_free(copy, sizeof(*copy), d->ledger);
 		return STATUS_NO_MEMORY;
 	}
 	*copy = *sqe;
 	p->chain = (struct pending_chained){
 		.sqe = copy,
-		.ledger = call.domain->ledger,
+		.ledger = d->ledger,
 		.results = on->results_address,
 	};
 	chained_append(&on->chained, p);
@@ -544,7 +537,7 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 		return;
 	if (timeout_ns == 0)
 		t->regs.rax = STATUS_TIMEOUT;
-	else if (t->interrupted && ring == RING_MODULE)
+	else if (t->interrupted)
 		t->regs.rax = STATUS_INTERRUPTED;
 	else
 		wait(t, ring, (uint32_t)least - done, timeout_ns);

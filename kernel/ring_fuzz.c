@@ -83,7 +83,8 @@ UNTRACED static void give_ring(struct thread *t, unsigned kind)
 	area[40] = (uint64_t)2 << 32; /* what quick methods take */
 	area[50] = (uint64_t)4 << 32;
 	*r = (struct thread_ring){
-		.page = page, .address = RING_ADDRESS + kind * PAGE_SIZE, .found = &nothing};
+		.page = page, .address = RING_ADDRESS + kind * PAGE_SIZE,
+		.area = RING_ADDRESS + kind * PAGE_SIZE + offsetof(struct ring, area), .found = &nothing};
 	r->domain = kind == RING_PROGRAM && next() >= 224 ? NULL : &domains[t == threads[1]];
 	/* Indices wrap soon, and there may be few places. */
 	r->sq_head = r->cq_tail = page->sq_head = page->sq_tail = page->cq_tail = (uint32_t)-20;
@@ -399,16 +400,11 @@ static void held_cancel(struct pending *p)
 static enum status answer_later(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
                                 bool now)
 {
-	struct call call = {
-		.thread = t, .domain = thread_domain(t, ring), .ring = ring,
-		.user_data = sqe->user_data,
-		.results_address = {sqe->results}, .results_size = sqe->results_size,
-	};
 	struct pending *p;
 	uint8_t b = next();
 	struct ring_cqe cqe = {.status = b % 2 ? b % STATUS_COUNT : STATUS_OK, .results_size = 16};
 
-	p = call.domain ? pending_create(&call, held_cancel) : NULL;
+	p = thread_domain(t, ring) ? pending_create_for(t, ring, sqe, held_cancel) : NULL;
 	if (!p)
 		return STATUS_NO_MEMORY;
 	pending_append(&held, p);
@@ -533,7 +529,7 @@ static enum quick enter_quickly(struct view *v, uint64_t least, uint64_t timeout
 
 	in_quick = true;
 	quickly_served = 0;
-	done = quick_enter(r, least, timeout);
+	done = several(least, timeout, r, r->page);
 	in_quick = false;
 	expect(r->sq_head - sq == r->cq_tail - cq, "as many completions as entries");
 	expect(queued <= RING_SQ_ENTRIES || r->sq_head == sq, "nonsense is served");

@@ -373,6 +373,7 @@ __attribute__((noinline)) static void run_another(void)
  * registers. */
 void sched_leave(void)
 {
+	KASSERT(this_cpu->exclusive); /* who comes from a shared way has to ask first */
 	for (;;) {
 		leave_do_chores();
 		if (current_goes_on()) {

@@ -447,7 +447,7 @@ struct space *space_create_region(struct ledger *ledger)
 /* The upper half of CPU `cpu`'s top-level table. */
 static void fill_top(struct space *s, unsigned cpu)
 {
-	uint64_t *top = s->top[cpu];
+	uint64_t *top = space_top(s, cpu);
 
 	if (s->module) {
 		top[SLOT_MODULE] = virt_to_phys(s->module->region).v | PTE_PRESENT | PTE_WRITE;
@@ -472,12 +472,14 @@ struct space *space_create(struct ledger *ledger, struct space *module)
 	if (module)
 		object_hold(&module->object);
 	for (unsigned i = 0; i < cpu_count; i++) {
-		s->top[i] = page_alloc(ledger);
-		if (!s->top[i]) {
+		uint64_t *top = page_alloc(ledger);
+
+		if (!top) {
 			object_drop(&s->object);
 			return NULL;
 		}
-		table_reset(s->top[i]);
+		s->top[i] = virt_to_phys(top).v;
+		table_reset(top);
 		fill_top(s, i);
 	}
 	return s;
@@ -527,16 +529,16 @@ static bool free_tables(struct space *s, uint64_t *table, unsigned level)
 static void free_tops(struct space *s)
 {
 	for (unsigned cpu = 0; cpu < MAX_CPUS && s->top[cpu]; cpu++) {
-		uint64_t *top = s->top[cpu];
-		unsigned end = table_end(s->top[0]);
+		uint64_t *top = space_top(s, cpu), *first = space_top(s, 0);
+		unsigned end = table_end(first);
 
-		for (unsigned i = cpu ? table_first(s->top[0]) : end; i < end; i++)
+		for (unsigned i = cpu ? table_first(first) : end; i < end; i++)
 			top[i] = 0;
 		top[SLOT_PHYSMAP] = top[SLOT_MODULE] = 0;
 		top[SLOT_WINDOW] = top[SLOT_KERNEL] = 0;
 	}
 	for (unsigned cpu = 0; cpu < MAX_CPUS && s->top[cpu]; cpu++)
-		page_drop_clean(virt_to_frame(s->top[cpu]));
+		page_drop_clean(frame_of(s->top[cpu]));
 }
 
 __attribute__((cold))
@@ -549,7 +551,7 @@ static bool end(struct object *o)
 			return false;
 		page_drop_clean(virt_to_frame(s->region));
 	} else if (s->top[0]) {
-		if (!free_tables(s, s->top[0], 3))
+		if (!free_tables(s, space_top(s, 0), 3))
 			return false;
 		free_tops(s);
 	}

@@ -43,7 +43,7 @@ struct space {
 	struct ledger *ledger;
 	struct space *module;    /* process space: the region it shows, or NULL */
 	uint64_t *region;        /* module region: its third-level table */
-	uint64_t *top[MAX_CPUS]; /* process space */
+	uint64_t top[MAX_CPUS];  /* process space: what CR3 is loaded with; 0: none */
 	bool stale;              /* some CPU may still have a translation forgotten */
 	uint16_t reserved_count;
 	struct space_reservation *reserved; /* by address */
@@ -60,10 +60,10 @@ static inline bool space_is_region(const struct space *s)
 	return s->region != NULL;
 }
 
-/* What CR3 is loaded with for it. */
-static inline uint64_t space_top(const struct space *s, unsigned cpu)
+/* Its top-level table for that CPU. */
+static inline uint64_t *space_top(const struct space *s, unsigned cpu)
 {
-	return (uint64_t)s->top[cpu] - PHYSMAP_BASE;
+	return phys_to_virt(paddr(s->top[cpu]));
 }
 
 /* Maps one frame, taking a reference. `flags`: PTE_* bits. For the exokernel's

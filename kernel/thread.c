@@ -65,6 +65,7 @@ static enum status add_ring(struct thread *t, unsigned kind, struct space *space
 	*r = (struct thread_ring){
 		.page = page,
 		.address = address,
+		.area = address + offsetof(struct ring, area),
 		.domain = thread_domain(t, kind),
 		.found = &nothing,
 	};
@@ -320,7 +321,8 @@ void thread_kill(struct thread *t, int32_t code, uint32_t reason)
 	if (t->state == THREAD_ENDED || t->dying)
 		return;
 	t->end_code = code;
-	t->end_reason = reason;
+	if (!t->end_reason) /* else its program has moved, and that is the reason */
+		t->end_reason = reason;
 	if (t->state == THREAD_RUNNING) {
 		t->dying = true;
 		sched_kick(t);
@@ -330,6 +332,17 @@ void thread_kill(struct thread *t, int32_t code, uint32_t reason)
 	} else {
 		kill_later(t);
 	}
+}
+
+void thread_leave(struct thread *t, int32_t code, uint32_t reason)
+{
+	if (!t->process->space->module || (t->regs.cs & 3) != 3) {
+		thread_kill(t, code, reason);
+		return;
+	}
+	t->end_code = code;
+	t->end_reason = reason;
+	t->left = t->interrupted = true;
 }
 
 struct domain *thread_domain(const struct thread *t, unsigned ring)

@@ -12,13 +12,14 @@
 
 struct process;
 
+/* A waiting thread is claimed for a CPU by its lowest bit (fastpath.c). */
 enum thread_state {
-	THREAD_NEW,     /* not started */
-	THREAD_READY,   /* on a run queue, or waits for processor time */
-	THREAD_RUNNING, /* some CPU's current */
-	THREAD_WAITING, /* in cap_enter */
-	THREAD_SUSPENDED, /* would be ready */
-	THREAD_ENDED,
+	THREAD_NEW = 0,     /* not started */
+	THREAD_READY = 4,   /* on a run queue, or waits for processor time */
+	THREAD_RUNNING = 2, /* some CPU's current */
+	THREAD_WAITING = 3, /* in cap_enter */
+	THREAD_SUSPENDED = 6, /* would be ready */
+	THREAD_ENDED = 8,
 };
 
 /* A thread has up to two rings: its program's, by the authority of the process,
@@ -27,7 +28,8 @@ enum thread_ring_kind { RING_PROGRAM, RING_MODULE, RING_KINDS };
 
 struct thread_ring {
 	struct ring *page;  /* NULL: there is none */
-	uint64_t address;   /* where the thread sees it */
+	uint64_t address;   /* where the thread sees it, */
+	uint64_t area;      /* and its area */
 	struct domain *domain; /* by whose authority it asks */
 	const struct capslot *found; /* where `found_id` stands in its table */
 	uint32_t found_id;           /* looked up last; 0: none yet */
@@ -65,6 +67,7 @@ struct thread {
 		};
 		uint32_t attention;       /* 0: none of these; for the fast paths */
 	};
+	bool left; /* its program has, and the module is to be told: so that, why */
 	int32_t end_code;
 	uint32_t end_reason;
 
@@ -101,6 +104,8 @@ struct thread {
 	uint8_t fpu[] __attribute__((aligned(64)));
 };
 
+_Static_assert(offsetof(struct thread, rings[RING_PROGRAM].address) == THREAD_RING, "gate.S");
+
 extern const struct object_type thread_type, thread_control_type;
 
 struct thread_start {
@@ -128,6 +133,10 @@ void thread_end_doomed(void);
 /* Ends it wherever it is. If it is another CPU's current, that CPU does it at
  * its next entry. */
 void thread_kill(struct thread *t, int32_t code, uint32_t reason);
+
+/* It ends, or its program has moved away. Of what happens in ring 3 under a module the
+ * module is told: the thread's end is the module's to make. Else the thread ends. */
+void thread_leave(struct thread *t, int32_t code, uint32_t reason);
 
 /* Ends a thread that runs nowhere. */
 void thread_end(struct thread *t);

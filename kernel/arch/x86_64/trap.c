@@ -36,7 +36,7 @@ static void system_call(struct thread *t, unsigned kind, uint64_t number, uint64
 		ring_enter(t, kind, first, second);
 		return;
 	case SYS_EXIT:
-		thread_kill(t, (int32_t)first, END_REASON_EXITED);
+		thread_leave(t, (int32_t)first, END_REASON_EXITED);
 		return;
 	default:
 		t->regs.rax = STATUS_INVALID;
@@ -56,7 +56,7 @@ void trap_syscall(uint64_t first, uint64_t second, struct thread *t, uint64_t nu
 	sched_leave();
 }
 
-void trap_enter(struct thread *t, uint64_t least, uint64_t timeout_ns)
+void trap_enter(uint64_t least, uint64_t timeout_ns, struct thread *t)
 {
 	lock_upgrade();
 	if (!t->dying)

@@ -152,7 +152,6 @@ __attribute__((noinline, aligned(256))) static void keep_writing(uint64_t argume
 
 static void a_user_on_another_cpu_faults(void)
 {
-	static uint32_t park_word;
 	uint32_t revoker = revoker_new(), object = allocate(1);
 	uint32_t lease = lease_of(revoker, object);
 	struct native_call call;
@@ -166,12 +165,12 @@ static void a_user_on_another_cpu_faults(void)
 	native_call(&call, self, other.thread, THREAD_ID, THREAD_START);
 	OK(native_send(&call));
 	for (unsigned i = 0; CONTROL->value < 1000 && i < PATIENCE; i++)
-		(void)!ring_park(self->ring, &park_word, 0, NAP);
+		nap(NAP);
 	CHECK(&check, CONTROL->value >= 1000);
 	revoke(revoker);
 	uint64_t last = word(object, 0);
 	for (unsigned i = 0; i < 3; i++)
-		(void)!ring_park(self->ring, &park_word, 0, NAP);
+		nap(NAP);
 	CHECK(&check, word(object, 0) == last); /* not one write came after */
 	CONTROL->turn = 1, CONTROL->done = 0;
 	other_faulted(AT);
