@@ -241,6 +241,9 @@ $(boot_native): $(BUILD)/%: $(BUILD)/obj/native/%.c.o \
 	@mkdir -p $(@D)
 	$(call say,LINK)$(call link_bare,iis/iis.ld)
 
+# An initial init system that does more than the real one.
+$(BUILD)/test/boot/native/linux_stages: $(call objects,native,iis/handover.c)
+
 $(bench_native): $(call objects,native,$(filter bench/native/%,$(product)) $(rt_native)) \
                  $(native_base) iis/iis.ld $(sources)
 	@mkdir -p $(@D)

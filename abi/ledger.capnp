@@ -1,7 +1,8 @@
 @0xe2f3352ba0cbaccf;
 # The account that memory and objects are charged to. What is made through a
 # Ledger is charged to it: a client pays for what a server must keep for it by
-# sending a Ledger along.
+# sending a Ledger along: a `spender` of it, if whoever gets it is not to end what
+# lives there.
 #
 # Small objects stand in pages of 4096 bytes that hold no other ledger's: the
 # first costs a page, the next ones nothing until that is full. An object is there
@@ -38,6 +39,21 @@ interface Ledger {
   notification @6 () -> (notification :Notification.Notification);
   revoker @7 () -> (revoker :Revoker.Revoker);
   parkSpace @8 () -> (space :ParkSpace);
+
+  spender @9 () -> (ledger :Ledger);
+  # This ledger for somebody who is to spend from it, and not to end it. Charged to it.
+
+  end @10 () -> (more :Bool);
+  # Ends what lives on this ledger or on one below it, whoever holds it: every process
+  # that is charged there, started or not (EndReason.ledgerEnded), and every libOS that
+  # was loaded with it, with all its processes. From the first call on these ledgers
+  # are closed: nothing more can be charged, what they have left is the parent's, and
+  # so is what is freed. What others still hold or map stays charged until they let
+  # go. A call ends 16 processes at most: `more` says that it is to be called again.
+  # The caller, if it lives there, is the last to end, and gets no answer. All of it
+  # may take a moment to be gone (Process.wait tells). Called again when all is done,
+  # it does nothing.
+  # DENIED: this is no ledger that `child` gave, but a domain's own, or a spender.
 }
 
 interface ParkSpace {

@@ -61,7 +61,8 @@ interface Libos {
   # The caller's process goes on as a process of this libOS: the second stage.
   # What it was ends, with reason `moved`: its address space, its capabilities,
   # its one thread, and all that others hold of it. If it was the last to be
-  # under the libOS it leaves, that is dropped.
+  # under the libOS it leaves, that is dropped. Under a module it ends by the module's
+  # hand (abi/module.h, MODULE_VECTOR_LEFT), and has another PID until then.
   #
   # With a module: the thread starts at the module's first entry; `program` is
   # null. The libOS must not have had a process: DENIED. With an empty module:
@@ -70,8 +71,10 @@ interface Libos {
   #
   # `pid`: 0: the same, or any if this libOS has another process table. INVALID:
   # not 1 for the first of an isolated libOS; PID 1 of the real table leaves it;
-  # the caller's own libOS. BUSY: the caller has other threads. BUDGET: its thread
-  # has no context of its own; one that it is bound to goes along. EXISTS, NO_SLOT:
+  # the caller's own libOS. BUSY: the caller has other threads; under a module also:
+  # its thread is not in the program (the entry was looked at or chained), is bound to a
+  # context, or has moved before. BUDGET: its thread has no context of its own; one that it
+  # is bound to goes along. EXISTS, NO_SLOT:
   # as spawn. Refused, the caller is as it was.
 
   space @2 () -> (space :Space.AddressSpace);

@@ -17,8 +17,9 @@ struct Manifest {
   }
 
   struct Grant {
-    name @0 :Text;           # the capability's name in the libOS's CapSet
-    source @1 :Text;         # the initial init system's own name for it
+    name @0 :Text;           # the capability's name in the CapSet of who gets it
+    source @1 :Text;         # the name that it has with who gives it; of libos.grants:
+                             # with the initial init system
   }
 
   struct Program {
@@ -28,5 +29,7 @@ struct Manifest {
     plainConsole @3 :Bool;   # the console carries bytes, not a person's typing: no
                              # echo, no signals, nothing translated; ^D still ends
                              # the input
+    grants @4 :List(Grant);  # what it may use itself, by the exokernel's vector: `name`
+                             # in its CapSet, `source` a name of libos.grants
   }
 }

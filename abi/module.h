@@ -10,12 +10,20 @@
  *            rcx = return address, r11 = the program's rsp, rflags = the
  *            program's (IF set, AC set, TF and NT clear; DF as the program left
  *            it), all other registers as the program left them
- *   trap     the program trapped (any exception, int 0x80, or an interrupt that
- *            Thread.interrupt asked for), or module code took a page fault:
+ *   trap     the program trapped (any exception, int 0x80, an interrupt that
+ *            Thread.interrupt asked for, or that it has left), or module code took a
+ *            page fault:
  *            rsp points at a `struct module_trap`; all other registers as they
  *            were. From ring 3 it stands at the top of moduleStack; from ring 1
  *            below the interrupted rsp, 16-aligned: compile modules with
  *            -mno-red-zone. rflags: AC set, DF as it was.
+ *
+ * A program leaves behind its module's back, by vector 0x90: with `exit`, or to
+ * another libOS (Libos.become). Its thread then stands in the module with vector
+ * MODULE_VECTOR_LEFT, as `error` the reason (EndReason) and as `address` the exit
+ * code's 32 bits, and it is the module's to close what the program had and to end
+ * the thread. Of a program that has moved nothing is left there but this process,
+ * under another PID.
  *
  * The module goes back to the program by its own iretq (CS, SS below). It
  * calls the exokernel by `syscall` (see ring.h). Any exception in module code
@@ -51,6 +59,7 @@
 #define MODULE_HEAD_SIZE    56
 
 #define MODULE_VECTOR_INTERRUPT 0x100 /* not a CPU vector: Thread.interrupt */
+#define MODULE_VECTOR_LEFT      0x101 /* nor this: the program has left the module */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

@@ -14,7 +14,7 @@ interface Process {
 
   wait @2 () -> (code :Int32, reason :UInt32);
   # Answers when its last thread has ended, or when it has moved to another
-  # libOS (EndReason).
+  # libOS (EndReason). BUSY: 1,024 wait.
 
   fault @3 () -> (vector :UInt32, error :UInt32, address :UInt64, instruction :UInt64);
   # Of a process that ended by a fault (reason = faulted); else NOT_FOUND.
@@ -24,7 +24,11 @@ interface Process {
   # its CapSet. A native program's only before its first thread starts: DENIED
   # after that; under a module at any time, and the domain is made if need be.
   # EXISTS: the name is taken. NO_SLOT: the CapSet is full (63).
-  # INVALID: no name, or one of 40 bytes and more. GONE: it has ended.
+  # INVALID: a name of 40 bytes and more. GONE: it has ended.
+  #
+  # Without a name `object` is a Process (else INVALID), and this one inherits: what
+  # that one's CapSet names is copied, but for what its program has let go of, what was
+  # taken back, and names that are taken here. Refused half-way, the half stays.
 
   thread @5 (start :ThreadStart) -> (thread :Thread);
   # One more thread, not started yet. DENIED under a module, whose threads its
@@ -48,6 +52,8 @@ struct EndReason {
   const faulted :UInt32 = 2;
   const moved :UInt32 = 3;
   # To another libOS. It goes on there, under the same PID.
+  const ledgerEnded :UInt32 = 4;
+  # Ledger.end: whoever paid for it, or for its libOS, ended all that lived on that.
 }
 
 interface Thread {

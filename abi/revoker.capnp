@@ -17,7 +17,8 @@ interface Revoker {
   # Every lease made so far is dead, whoever holds it and whatever was made of it
   # by lease: calls on it and with it are refused with GONE, until it is released.
   # What was mapped through one is unmapped. Calls that were accepted before go
-  # on. The time it takes does not depend on how many leases there are or who
+  # on; a receive that waits by a leased Endpoint gets none any more (GONE, when there
+  # is one). The time it takes does not depend on how many leases there are or who
   # holds them, but on what is mapped: AddressSpace.map says how much that can be.
   #
   # The same happens when the last capability to the Revoker goes: leases live

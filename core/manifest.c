@@ -10,6 +10,9 @@
 /* Names in a libOS's CapSet that are not the manifest's to choose. */
 static const char *const given[] = { "initrd", "start", "libos", "self", "space", "module", NULL };
 
+/* And in a program's. */
+static const char *const basic[] = { "thread", "inspector", NULL };
+
 /* Where a reason goes, and what the grants may come from. */
 struct judge {
 	const char *const *sources;
@@ -145,21 +148,37 @@ static enum status check_path(struct judge *judge, struct field at, struct capnp
 	return STATUS_OK;
 }
 
-static enum status check_grant(struct judge *judge, uint32_t i, struct manifest_grant grant)
+/* Is the source one that the initial init system has for the libOS, or (`from`) that
+ * the libOS has for its program? */
+static enum status check_source(struct judge *judge, struct field at, struct capnp_text source,
+                                const struct manifest *from)
 {
-	struct field name = element("libos.grants", i, ".name");
-	struct field source = element("libos.grants", i, ".source");
+	enum status status = check_id(judge, at, source);
+	if (status != STATUS_OK)
+		return status;
+	if (from == NULL && judge->sources != NULL && !one_of(source, judge->sources))
+		return refuse(judge, at, "the initial init system holds nothing by that name");
+	for (uint32_t i = 0; from != NULL; i++) {
+		if (i == from->grants.count)
+			return refuse(judge, at, "the libOS is granted nothing by that name");
+		if (text_equal(source, manifest_grant(from->grants, i).name))
+			break;
+	}
+	return STATUS_OK;
+}
+
+static enum status check_grant(struct judge *judge, const char *path, uint32_t i,
+                               struct manifest_grant grant, const struct manifest *from)
+{
+	struct field name = element(path, i, ".name");
 	enum status status = check_id(judge, name, grant.name);
 	if (status != STATUS_OK)
 		return status;
-	if (one_of(grant.name, given))
+	if (from == NULL && one_of(grant.name, given))
 		return refuse(judge, name, "a name that every libOS is given");
-	status = check_id(judge, source, grant.source);
-	if (status != STATUS_OK)
-		return status;
-	if (judge->sources != NULL && !one_of(grant.source, judge->sources))
-		return refuse(judge, source, "the initial init system holds nothing by that name");
-	return STATUS_OK;
+	if (from != NULL && one_of(grant.name, basic))
+		return refuse(judge, name, "a name that every program is given");
+	return check_source(judge, element(path, i, ".source"), grant.source, from);
 }
 
 static enum status read_grant(struct capnp_list list, uint32_t i, struct manifest_grant *out)
@@ -170,21 +189,23 @@ static enum status read_grant(struct capnp_list list, uint32_t i, struct manifes
 	return status != STATUS_OK ? status : second;
 }
 
-static enum status check_grants(struct judge *judge, struct capnp_list list)
+/* `from`: whose libOS gives; NULL: the initial init system does. */
+static enum status check_grants(struct judge *judge, const char *path, struct capnp_list list,
+                                const struct manifest *from)
 {
 	struct capnp_text names[MANIFEST_GRANTS_MAX];
 	if (list.count > MANIFEST_GRANTS_MAX)
-		return refuse(judge, field("libos.grants"), "more than 32");
+		return refuse(judge, field(path), "more than 32");
 	for (uint32_t i = 0; i < list.count; i++) {
 		struct manifest_grant grant;
 		if (read_grant(list, i, &grant) != STATUS_OK)
-			return refuse_kind(judge, element("libos.grants", i, ""));
-		enum status status = check_grant(judge, i, grant);
+			return refuse_kind(judge, element(path, i, ""));
+		enum status status = check_grant(judge, path, i, grant, from);
 		if (status != STATUS_OK)
 			return status;
 		for (uint32_t j = 0; j < i; j++)
 			if (text_equal(names[j], grant.name))
-				return refuse(judge, element("libos.grants", i, ".name"), "granted twice");
+				return refuse(judge, element(path, i, ".name"), "granted twice");
 		names[i] = grant.name;
 	}
 	return STATUS_OK;
@@ -205,7 +226,7 @@ static enum status check_libos(struct judge *judge, struct manifest_libos_reader
 	out->libos_memory_pages = manifest_libos_get_memory_pages(libos);
 	if (manifest_libos_get_grants(libos, &out->grants) != STATUS_OK)
 		return refuse_kind(judge, field("libos.grants"));
-	return check_grants(judge, out->grants);
+	return check_grants(judge, "libos.grants", out->grants, NULL);
 }
 
 static enum status check_texts(struct judge *judge, const char *path, struct capnp_list list)
@@ -273,7 +294,11 @@ static enum status check_program(struct judge *judge, struct manifest_program_re
 		return status;
 	if (manifest_program_get_environment(program, &out->environment) != STATUS_OK)
 		return refuse_kind(judge, field("program.environment"));
-	return check_environment(judge, out->environment);
+	if ((status = check_environment(judge, out->environment)) != STATUS_OK)
+		return status;
+	if (manifest_program_get_grants(program, &out->program_grants) != STATUS_OK)
+		return refuse_kind(judge, field("program.grants"));
+	return check_grants(judge, "program.grants", out->program_grants, out);
 }
 
 enum status manifest_check(const void *bytes, size_t size, const char *const *sources,
@@ -301,10 +326,10 @@ enum status manifest_check(const void *bytes, size_t size, const char *const *so
 	return check_program(&judge, program, out);
 }
 
-struct manifest_grant manifest_grant(const struct manifest *manifest, uint32_t i)
+struct manifest_grant manifest_grant(struct capnp_list grants, uint32_t i)
 {
 	struct manifest_grant grant;
-	if (read_grant(manifest->grants, i, &grant) != STATUS_OK)
+	if (read_grant(grants, i, &grant) != STATUS_OK)
 		return (struct manifest_grant){ .name = { "", 0 }, .source = { "", 0 } };
 	return grant;
 }

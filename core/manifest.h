@@ -10,7 +10,8 @@
  *     grants differ, and none is one that the IIS or the exokernel gives
  *   - libos.module and program.path are absolute, without empty, `.` or `..`
  *     components, and shorter than MANIFEST_PATH_MAX
- *   - each grant's source is one the caller knows
+ *   - each grant's source is one the caller knows; of the program's grants, a name that
+ *     the libOS is granted
  *   - at least one argument; each entry of the environment is NAME=value, and
  *     no NAME stands twice
  *   - no text holds a NUL, and lists and texts stay under the limits below.
@@ -40,7 +41,8 @@ struct manifest {
 	uint64_t libos_memory_pages;   /* 0: all that is left */
 	struct capnp_text program_path;
 	bool plain_console;
-	struct capnp_list grants;      /* .count, then manifest_grant() */
+	struct capnp_list grants;      /* the libOS's: .count, then manifest_grant() */
+	struct capnp_list program_grants;
 	struct capnp_list arguments;   /* .count, then manifest_text() */
 	struct capnp_list environment;
 };
@@ -57,5 +59,5 @@ MUST_CHECK enum status manifest_check(const void *bytes, size_t size, const char
                                       struct manifest *out, char *reason, size_t reason_size);
 
 /* Of a manifest that passed; i < count. */
-struct manifest_grant manifest_grant(const struct manifest *manifest, uint32_t i);
+struct manifest_grant manifest_grant(struct capnp_list grants, uint32_t i);
 struct capnp_text manifest_text(struct capnp_list list, uint32_t i);

@@ -31,13 +31,12 @@ static inline bool path_holds(struct capnp_text path)
 	       strstr(slashed, "/../") == NULL;
 }
 
-static inline bool grants_hold(const struct manifest *manifest, const char *const *sources)
+static inline bool names_hold(struct capnp_list grants, const char *given)
 {
-	static const char given[] = " initrd start libos self space module ";
-	if (manifest->grants.count > MANIFEST_GRANTS_MAX)
+	if (grants.count > MANIFEST_GRANTS_MAX)
 		return false;
-	for (uint32_t i = 0; i < manifest->grants.count; i++) {
-		struct manifest_grant grant = manifest_grant(manifest, i);
+	for (uint32_t i = 0; i < grants.count; i++) {
+		struct manifest_grant grant = manifest_grant(grants, i);
 		char spaced[34] = " ";
 		if (!id_holds(grant.name) || !id_holds(grant.source))
 			return false;
@@ -45,15 +44,36 @@ static inline bool grants_hold(const struct manifest *manifest, const char *cons
 		if (strstr(given, spaced) != NULL)
 			return false;
 		for (uint32_t j = 0; j < i; j++)
-			if (strcmp(manifest_grant(manifest, j).name.bytes, grant.name.bytes) == 0)
+			if (strcmp(manifest_grant(grants, j).name.bytes, grant.name.bytes) == 0)
 				return false;
-		bool known = sources == NULL;
-		for (size_t j = 0; !known && sources[j] != NULL; j++)
-			known = strcmp(sources[j], grant.source.bytes) == 0;
-		if (!known)
-			return false;
 	}
 	return true;
+}
+
+static inline bool libos_grants_hold(struct capnp_list grants, const char *const *sources)
+{
+	for (uint32_t i = 0; i < grants.count && sources != NULL; i++) {
+		size_t j = 0;
+		while (sources[j] != NULL &&
+		       strcmp(sources[j], manifest_grant(grants, i).source.bytes) != 0)
+			j++;
+		if (sources[j] == NULL)
+			return false;
+	}
+	return names_hold(grants, " initrd start libos self space module ");
+}
+
+static inline bool program_grants_hold(struct capnp_list grants, struct capnp_list libos)
+{
+	for (uint32_t i = 0; i < grants.count; i++) {
+		uint32_t j = 0;
+		while (j < libos.count && strcmp(manifest_grant(libos, j).name.bytes,
+		                                 manifest_grant(grants, i).source.bytes) != 0)
+			j++;
+		if (j == libos.count)
+			return false;
+	}
+	return names_hold(grants, " thread inspector ");
 }
 
 static inline bool environment_holds(struct capnp_list list)
@@ -91,7 +111,8 @@ static inline bool manifest_holds(const struct manifest *manifest, const char *c
 		if (!isprint((unsigned char)manifest->name.bytes[i]))
 			return false;
 	return id_holds(manifest->libos_id) && path_holds(manifest->libos_module) &&
-	       grants_hold(manifest, sources) && path_holds(manifest->program_path) &&
+	       libos_grants_hold(manifest->grants, sources) && path_holds(manifest->program_path) &&
+	       program_grants_hold(manifest->program_grants, manifest->grants) &&
 	       manifest->arguments.count > 0 && texts_hold(manifest->arguments) &&
 	       texts_hold(manifest->environment) && environment_holds(manifest->environment);
 }

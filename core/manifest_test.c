@@ -18,6 +18,7 @@ static struct plan {
 	const char *grants[LIST_MAX], *sources[LIST_MAX];
 	const char *path;
 	const char *arguments[LIST_MAX], *environment[LIST_MAX];
+	const char *program_grants[LIST_MAX], *program_sources[LIST_MAX];
 } plan;
 
 static const char *const sources[] = { "console", "timer", "memory", NULL };
@@ -37,6 +38,8 @@ static int make_good(void **state)
 		.path = "/bin/busybox",
 		.arguments = { "sh", "", "-c" },
 		.environment = { "PATH=/bin", "HOME=/", "E_2=" },
+		.program_grants = { "time", "out" },
+		.program_sources = { "clock", "console" },
 	};
 	return 0;
 }
@@ -55,6 +58,16 @@ static void fill(struct capnp_list_builder list, const char *const *from)
 		capnp_list_set_text(list, i, capnp_text_from(from[i]));
 }
 
+static void fill_grants(struct capnp_list_builder list, const char *const *names,
+                        const char *const *from)
+{
+	for (uint32_t i = 0; names[i] != NULL; i++) {
+		struct manifest_grant_builder grant = manifest_grant_list_build(list, i);
+		manifest_grant_set_name(grant, capnp_text_from(names[i]));
+		manifest_grant_set_source(grant, capnp_text_from(from[i]));
+	}
+}
+
 /* Builds the plan's message; its size. */
 static size_t build(void)
 {
@@ -67,17 +80,14 @@ static size_t build(void)
 	manifest_libos_set_id(libos, capnp_text_from(plan.id));
 	manifest_libos_set_module(libos, capnp_text_from(plan.module));
 	manifest_libos_set_memory_pages(libos, 77);
-	struct capnp_list_builder grants = manifest_libos_init_grants(libos, count(plan.grants));
-	for (uint32_t i = 0; plan.grants[i] != NULL; i++) {
-		struct manifest_grant_builder grant = manifest_grant_list_build(grants, i);
-		manifest_grant_set_name(grant, capnp_text_from(plan.grants[i]));
-		manifest_grant_set_source(grant, capnp_text_from(plan.sources[i]));
-	}
+	fill_grants(manifest_libos_init_grants(libos, count(plan.grants)), plan.grants, plan.sources);
 
 	struct manifest_program_builder program = manifest_init_program(root);
 	manifest_program_set_path(program, capnp_text_from(plan.path));
 	fill(manifest_program_init_arguments(program, count(plan.arguments)), plan.arguments);
 	fill(manifest_program_init_environment(program, count(plan.environment)), plan.environment);
+	fill_grants(manifest_program_init_grants(program, count(plan.program_grants)),
+	            plan.program_grants, plan.program_sources);
 	assert_int_equal(b.status, STATUS_OK);
 	return capnp_builder_size(&b);
 }
@@ -115,8 +125,11 @@ static void good_manifest_is_read(void **state)
 	assert_string_equal(manifest.libos_module.bytes, "/lib/linux.mod");
 	assert_int_equal(manifest.libos_memory_pages, 77);
 	assert_int_equal(manifest.grants.count, 2);
-	assert_string_equal(manifest_grant(&manifest, 1).name.bytes, "clock");
-	assert_string_equal(manifest_grant(&manifest, 1).source.bytes, "timer");
+	assert_string_equal(manifest_grant(manifest.grants, 1).name.bytes, "clock");
+	assert_string_equal(manifest_grant(manifest.grants, 1).source.bytes, "timer");
+	assert_int_equal(manifest.program_grants.count, 2);
+	assert_string_equal(manifest_grant(manifest.program_grants, 0).name.bytes, "time");
+	assert_string_equal(manifest_grant(manifest.program_grants, 0).source.bytes, "clock");
 	assert_string_equal(manifest.program_path.bytes, "/bin/busybox");
 	assert_int_equal(manifest.arguments.count, 3);
 	assert_string_equal(manifest_text(manifest.arguments, 1).bytes, "");
@@ -169,6 +182,16 @@ static const struct {
 	{ &plan.environment[2], "2E=x", "program.environment[2]: not NAME=value" },
 	{ &plan.environment[0], "A B=x", "program.environment[0]: not NAME=value" },
 	{ &plan.environment[2], "PATH=", "program.environment[2]: set twice" },
+	{ &plan.program_grants[0], "", "program.grants[0].name: missing" },
+	{ &plan.program_grants[1], "Out", "program.grants[1].name: " BAD_ID },
+	{ &plan.program_grants[1], "time", "program.grants[1].name: granted twice" },
+	{ &plan.program_grants[0], "thread", "program.grants[0].name: a name that every program is given" },
+	{ &plan.program_grants[1], "inspector", "program.grants[1].name: a name that every program is given" },
+	{ &plan.program_sources[0], "", "program.grants[0].source: missing" },
+	{ &plan.program_sources[1], "timer", /* the initial init system's name for it */
+	  "program.grants[1].source: the libOS is granted nothing by that name" },
+	{ &plan.program_sources[1], "space", /* what the exokernel gives the libOS */
+	  "program.grants[1].source: the libOS is granted nothing by that name" },
 };
 
 static void each_wrong_field_is_named(void **state)
@@ -187,13 +210,21 @@ static void unusual_but_good_texts_pass(void **state)
 		{ &plan.path, "/a" }, { &plan.path, "/.../..a/.b" },
 		{ &plan.arguments[0], "" }, { &plan.arguments[2], "\xff\n" },
 		{ &plan.environment[0], "PAT=/bin" }, { &plan.environment[0], "PATHS=a=b" },
-		{ &plan.environment[0], NULL }, { &plan.grants[0], NULL },
+		{ &plan.environment[0], NULL }, { &plan.program_grants[0], NULL },
+		{ &plan.program_grants[1], "self" }, { &plan.program_sources[1], "clock" },
 	};
 	for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
 		make_good(state);
 		*fine[i].text = fine[i].value;
 		expect_good();
 	}
+}
+
+static void nothing_need_be_granted(void **state)
+{
+	(void)state;
+	plan.grants[0] = plan.program_grants[0] = NULL;
+	expect_good();
 }
 
 static void any_source_will_do_without_a_list(void **state)
@@ -234,6 +265,7 @@ static void arguments_have_a_longest(void **state)
 static void lists_have_a_most(void **state)
 {
 	static char names[LIST_MAX][8];
+	plan.program_grants[0] = NULL;
 	for (size_t i = 0; i <= MANIFEST_GRANTS_MAX; i++) {
 		snprintf(names[i], sizeof names[i], "g%zu", i);
 		plan.grants[i] = i < MANIFEST_GRANTS_MAX ? names[i] : NULL;
@@ -242,6 +274,16 @@ static void lists_have_a_most(void **state)
 	expect_good();
 	plan.grants[MANIFEST_GRANTS_MAX] = names[MANIFEST_GRANTS_MAX];
 	expect_refusal("libos.grants: more than 32");
+
+	make_good(state);
+	for (size_t i = 0; i < MANIFEST_GRANTS_MAX; i++) {
+		plan.program_grants[i] = names[i];
+		plan.program_sources[i] = "clock";
+	}
+	expect_good();
+	plan.program_grants[MANIFEST_GRANTS_MAX] = names[MANIFEST_GRANTS_MAX];
+	plan.program_sources[MANIFEST_GRANTS_MAX] = "clock";
+	expect_refusal("program.grants: more than 32");
 
 	make_good(state);
 	for (size_t i = 0; i < MANIFEST_TEXTS_MAX; i++)
@@ -331,6 +373,8 @@ static void a_field_of_another_kind_is_malformed(void **state)
 		{ list_pointer(manifest.arguments, 2, 0), "program.arguments[2]: malformed" },
 		{ pointer(program.s, 2), "program.environment: malformed" },
 		{ list_pointer(manifest.environment, 1, 0), "program.environment[1]: malformed" },
+		{ pointer(program.s, 3), "program.grants: malformed" },
+		{ list_pointer(manifest.program_grants, 1, 0), "program.grants[1]: malformed" },
 	};
 	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
 		uint64_t good = *fields[i].word;
@@ -401,6 +445,7 @@ int main(void)
 		cmocka_unit_test_setup(good_manifest_is_read, make_good),
 		cmocka_unit_test_setup(each_wrong_field_is_named, make_good),
 		cmocka_unit_test_setup(unusual_but_good_texts_pass, make_good),
+		cmocka_unit_test_setup(nothing_need_be_granted, make_good),
 		cmocka_unit_test_setup(any_source_will_do_without_a_list, make_good),
 		cmocka_unit_test_setup(paths_have_a_longest, make_good),
 		cmocka_unit_test_setup(arguments_have_a_longest, make_good),

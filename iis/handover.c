@@ -107,7 +107,7 @@ _Noreturn void hand_over(struct native *self, const struct handover *h)
 	uint32_t initrd = make_initrd(self, h->initrd);
 	uint32_t libos = load(self, h, image);
 	for (uint32_t i = 0; i < h->manifest.grants.count; i++) {
-		struct manifest_grant g = manifest_grant(&h->manifest, i);
+		struct manifest_grant g = manifest_grant(h->manifest.grants, i);
 		grant(self, libos, g.name, native_find(self, g.source.bytes));
 	}
 	grant(self, libos, capnp_text_from("initrd"), initrd);

@@ -1,6 +1,7 @@
 /* account.c: see account.h. */
 #include "kernel/account.h"
 
+#include "kernel/ending.h"
 #include "kernel/panic.h"
 
 enum { IN_PAGE = PAGE_SIZE / sizeof(void *), PAGES = ACCOUNT_NUMBERS / IN_PAGE };
@@ -91,8 +92,10 @@ struct ledger *ledger_create(struct ledger *parent, uint64_t limit)
 {
 	struct account *a;
 
-	if (parent->depth == ACCOUNT_DEPTH_MAX || ledger_charge(parent, price))
+	if (parent->depth == ACCOUNT_DEPTH_MAX)
 		return NULL;
+	if (ledger_charge(parent, price))
+		goto no_price;
 	a = block_alloc(parent, sizeof(*a));
 	if (!a)
 		goto no_block;
@@ -108,6 +111,8 @@ no_number:
 	block_free(a, sizeof(*a), parent);
 no_block:
 	ledger_return(parent, price);
+no_price:
+	(void)ending_concerns(parent);
 	return NULL;
 }
 
@@ -136,7 +141,7 @@ static void settle(struct account *a)
 
 		l->limit = l->used;
 		ledger_credit(parent, left);
-		if (l->used == 0)
+		if (l->used == 0 && a->left)
 			end(a);
 		else if (left == 0)
 			return;
@@ -144,10 +149,37 @@ static void settle(struct account *a)
 	}
 }
 
+static void close(struct account *a)
+{
+	a->closed = true;
+	settle(a);
+}
+
 void ledger_close(struct ledger *ledger)
 {
-	account_of(ledger)->closed = true;
-	settle(account_of(ledger));
+	account_of(ledger)->left = true;
+	close(account_of(ledger));
+}
+
+/* None of them ends here: it has an owner, or a charge. Where the first is closed,
+ * all are. */
+void ledger_shut(struct ledger *top)
+{
+	if (ledger_is_closed(top))
+		return;
+	for (uint32_t i = 0; i < fresh_number; i++) {
+		struct account *a = account_at((uint16_t)i);
+
+		if (a && ledger_is_below(&a->ledger, top))
+			close(a);
+	}
+}
+
+bool ledger_is_below(const struct ledger *ledger, const struct ledger *top)
+{
+	while (ledger->depth > top->depth)
+		ledger = ledger->parent;
+	return ledger == top;
 }
 
 bool ledger_is_closed(const struct ledger *ledger)
@@ -195,7 +227,7 @@ static const char *check_one(struct account *a)
 		return "a ledger's use is not what is charged to it";
 	if (l->used > l->limit || l->used > l->peak)
 		return "a ledger has used more than its limit, or than its peak";
-	if (a->closed && (l->used != l->limit || l->used == 0))
+	if (a->closed && (l->used != l->limit || (l->used == 0 && a->left)))
 		return "a closed ledger keeps what it does not use";
 	return blocks_check(&a->blocks);
 }

@@ -21,7 +21,8 @@ struct account {
 	struct blocks blocks;   /* in pages charged to it */
 	uint64_t reserved;      /* bytes: charged, frames still to be taken */
 	uint64_t seen;          /* account_check's */
-	bool closed;
+	bool closed;            /* no new charges */
+	bool left;              /* by whoever had it: it ends with its last charge */
 };
 _Static_assert(sizeof(struct account) <= 2 * BLOCKS_UNIT, "small: it is paid for");
 

@@ -4,6 +4,7 @@
 
 #include "abi/endpoint.capnp.h"
 #include "kernel/domain.h"
+#include "kernel/ending.h"
 #include "kernel/panic.h"
 #include "kernel/reach.h"
 #include "kernel/revoker.h"
@@ -123,15 +124,32 @@ void endpoint_cancel_receive(struct pending *r)
 	pending_free(r);
 }
 
+void endpoint_cancel_leased_receive(struct pending *r)
+{
+	struct object *lease = r->receive.lease;
+
+	endpoint_cancel_receive(r);
+	object_drop(lease);
+}
+
+/* What it came through, or NULL. */
+static struct object *lease_of(const struct pending *r)
+{
+	return r->cancel == endpoint_cancel_leased_receive ? r->receive.lease : NULL;
+}
+
 /* -- caller and receiver meet --------------------------------------------------------- */
 
 /* The receiver has its completion. */
 static void complete_receive(struct pending *r, struct ring_cqe *cqe)
 {
 	struct endpoint *e = r->receive.endpoint;
+	struct object *lease = lease_of(r);
 
 	pending_unlink(&e->receivers, r);
 	pending_complete(r, cqe);
+	if (lease)
+		object_drop(lease);
 }
 
 static void fail_receive(struct pending *r, enum status status)
@@ -241,14 +259,18 @@ static void deliver_gone(struct endpoint *e, struct pending *r)
 	complete_receive(r, &cqe);
 }
 
-/* Held by the caller. */
+/* Held by the caller. Who waits by a lease that was revoked since gets nothing. */
 static void match(struct endpoint *e)
 {
-	while (e->receivers.head && (e->gone || e->calls.head)) {
-		if (e->gone)
-			deliver_gone(e, e->receivers.head);
+	struct pending *r;
+
+	while ((r = e->receivers.head) && (e->gone || e->calls.head)) {
+		if (lease_of(r) && !object_resolve(lease_of(r)))
+			fail_receive(r, STATUS_GONE);
+		else if (e->gone)
+			deliver_gone(e, r);
 		else
-			deliver(e->calls.head, e->receivers.head);
+			deliver(e->calls.head, r);
 	}
 }
 
@@ -338,13 +360,13 @@ enum status facet_call(struct facet *f, const struct call *call, const struct ri
 
 /* -- RECV, RETURN, SERVE ---------------------------------------------------------------- */
 
-static enum status find_endpoint(const struct domain *d, uint32_t cap, struct endpoint **out)
+static enum status find_endpoint(struct object *named, struct endpoint **out)
 {
-	struct object *o = d ? captable_lookup(&d->table, cap) : NULL;
+	struct object *o;
 
-	if (!o)
+	if (!named)
 		return STATUS_NO_CAP;
-	o = object_resolve(o);
+	o = object_resolve(named);
 	if (!o)
 		return STATUS_GONE;
 	if (o->type != &endpoint_type)
@@ -355,18 +377,12 @@ static enum status find_endpoint(const struct domain *d, uint32_t cap, struct en
 
 static enum status receive(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
 {
-	struct call call = {
-		.thread = t,
-		.domain = thread_domain(t, ring),
-		.ring = ring,
-		.user_data = sqe->user_data,
-		.results_address = {sqe->results},
-		.results_size = sqe->results_size,
-	};
+	const struct domain *d = thread_domain(t, ring);
+	struct object *named = d ? captable_lookup(&d->table, sqe->cap) : NULL;
 	unsigned slot = (unsigned)__builtin_ctz(~(unsigned)t->slots_used);
 	struct endpoint *e;
 	struct pending *r;
-	enum status status = find_endpoint(call.domain, sqe->cap, &e);
+	enum status status = find_endpoint(named, &e);
 
 	if (status)
 		return status;
@@ -374,13 +390,18 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 		return STATUS_TOO_SMALL;
 	if (sqe->results % 8)
 		return STATUS_INVALID;
-	if (slot >= RING_SERVED)
+	if (slot >= RING_SERVED || pending_count(&e->receivers) == PENDING_QUEUE_MOST)
 		return STATUS_BUSY;
-	r = pending_create(&call, endpoint_cancel_receive);
+	r = pending_create_for(t, ring, sqe, endpoint_cancel_receive);
 	if (!r)
 		return STATUS_NO_MEMORY;
 	take_slot(t, ring, slot);
 	r->receive = (struct pending_receive){.endpoint = e, .served = &t->served[slot]};
+	if (named != &e->object) {
+		object_hold(named);
+		r->receive.lease = named;
+		r->cancel = endpoint_cancel_leased_receive;
+	}
 	pending_append(&e->receivers, r);
 	object_hold(&e->object);
 	match(e);
@@ -543,16 +564,6 @@ static enum status call_facet(struct endpoint *e, struct call *call)
 	return STATUS_OK;
 }
 
-/* At most RING_SERVED for each thread that receives. */
-static uint32_t count(const struct pending_queue *q)
-{
-	uint32_t n = 0;
-
-	for (const struct pending *p = q->head; p; p = p->next)
-		n++;
-	return n;
-}
-
 static enum status endpoint_call(struct object *o, struct call *call)
 {
 	struct endpoint *e = (struct endpoint *)o;
@@ -564,52 +575,49 @@ static enum status endpoint_call(struct object *o, struct call *call)
 	case ENDPOINT_INFO:
 		info = endpoint_info_results_build(&call->results);
 		endpoint_info_results_set_waiting(info, e->waiting);
-		endpoint_info_results_set_receivers(info, count(&e->receivers));
+		endpoint_info_results_set_receivers(info, pending_count(&e->receivers));
 		return STATUS_OK;
 	default:
 		return STATUS_NO_METHOD;
 	}
 }
 
-static void empty(struct endpoint *e)
+/* Waking somebody takes as long as a few pages do. */
+enum { WORK_WAKE = 4 };
+
+static bool end(struct object *o)
 {
-	while (e->calls.head)
-		refuse_call(e->calls.head, STATUS_GONE);
-	while (e->receivers.head)
-		fail_receive(e->receivers.head, STATUS_GONE);
-	while (e->gone) {
+	struct endpoint *e = (struct endpoint *)o;
+
+	while (ending_left > 0) {
 		struct facet *f = e->gone;
 
-		e->gone = f->next_gone;
-		facet_free(f);
+		if (e->calls.head) {
+			refuse_call(e->calls.head, STATUS_GONE);
+		} else if (e->receivers.head) {
+			fail_receive(e->receivers.head, STATUS_GONE);
+		} else if (f) {
+			e->gone = f->next_gone;
+			facet_free(f);
+		} else {
+			forget_server(e);
+			e->facets--;
+			free_if_unused(e);
+			return true;
+		}
+		ending_left -= WORK_WAKE;
 	}
-	forget_server(e);
-	e->facets--;
-	free_if_unused(e);
+	return false;
 }
 
-/* There is no capability to receive with. What its calls carry may be the last that
- * held another endpoint, and so on: not by recursion, for whoever makes them decides
- * how many. */
+/* There is no capability to receive with. */
 static void endpoint_destroy(struct object *o)
 {
-	static struct endpoint *ending;
-	static bool emptying;
 	struct endpoint *e = (struct endpoint *)o;
 
 	e->facets++; /* ours, until it is empty */
 	e->closed = true;
-	e->next_ending = ending;
-	ending = e;
-	if (emptying)
-		return;
-	emptying = true;
-	while (ending) {
-		e = ending;
-		ending = e->next_ending;
-		empty(e);
-	}
-	emptying = false;
+	ending_add(o, end);
 }
 
 /* The last capability to it, or the last call through it, is gone. */

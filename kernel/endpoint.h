@@ -25,7 +25,6 @@ struct endpoint {
 	struct facet *gone;   /* facets without capabilities, for the server to hear of */
 	struct thread *server; /* who received last, held; or NULL */
 	struct link served;    /* on that one's list */
-	struct endpoint *next_ending;
 };
 
 struct facet {
@@ -51,6 +50,7 @@ enum status endpoint_serve(struct thread *t, unsigned ring, const struct ring_sq
 /* What ends the records of calls and receives. */
 void endpoint_cancel_call(struct pending *c);
 void endpoint_cancel_receive(struct pending *r);
+void endpoint_cancel_leased_receive(struct pending *r);
 
 /* The first of the thread's calls that is still to be answered; NULL: there is none. */
 struct pending *endpoint_call_of(const struct thread *t);

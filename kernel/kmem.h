@@ -65,6 +65,10 @@ uint64_t ledger_room(const struct ledger *parent);
 /* No new charges: what it had left goes back to its parent. The ledger ends when
  * its last charge has been credited. */
 void ledger_close(struct ledger *ledger);
+/* The same for it and all below, but each stays until who has it closes it, too. */
+void ledger_shut(struct ledger *ledger);
 bool ledger_is_closed(const struct ledger *ledger);
+/* True: it is `top`, or was made out of it. */
+bool ledger_is_below(const struct ledger *ledger, const struct ledger *top);
 /* What block and page functions use: credits, and ends a closed ledger. */
 void ledger_return(struct ledger *ledger, uint64_t bytes);

@@ -7,10 +7,12 @@
 
 #include "abi/ledger.capnp.h"
 #include "kernel/endpoint.h"
+#include "kernel/libos.h"
 #include "kernel/memobject.h"
 #include "kernel/notification.h"
 #include "kernel/park.h"
 #include "kernel/revoker.h"
+#include "kernel/ring.h"
 
 static struct ledger_object *create(struct ledger *ledger, struct ledger *payer, bool owner)
 {
@@ -42,6 +44,16 @@ static enum status call_query(struct ledger *l, struct call *call)
 	return STATUS_OK;
 }
 
+/* The results of all methods that make something are of one shape. */
+static enum status answer_made(struct call *call, struct object *made)
+{
+	if (!made)
+		return STATUS_NO_MEMORY;
+	ledger_child_results_set_ledger(ledger_child_results_build(&call->results),
+	                                call_answer_cap(call, made));
+	return STATUS_OK;
+}
+
 static enum status call_child(struct ledger *l, struct call *call)
 {
 	struct ledger_child_params_reader params = {call->params};
@@ -51,21 +63,9 @@ static enum status call_child(struct ledger *l, struct call *call)
 	if (!child)
 		return STATUS_NO_MEMORY;
 	o = create(child, l, true);
-	if (!o) {
+	if (!o)
 		ledger_close(child);
-		return STATUS_NO_MEMORY;
-	}
-	ledger_child_results_set_ledger(ledger_child_results_build(&call->results),
-	                                call_answer_cap(call, &o->object));
-	return STATUS_OK;
-}
-
-/* The ledger of the Ledger that travels with the call at `index`, or NULL. */
-static struct ledger *other(const struct call *call, uint32_t index)
-{
-	struct object *o = call_cap(call, index, &ledger_type);
-
-	return o ? ((struct ledger_object *)o)->ledger : NULL;
+	return answer_made(call, o ? &o->object : NULL);
 }
 
 static enum status call_donate(struct ledger *l, struct call *call)
@@ -74,9 +74,7 @@ static enum status call_donate(struct ledger *l, struct call *call)
 	struct ledger *to;
 	uint32_t index;
 
-	if (ledger_donate_params_get_to(params, &index))
-		return call_refuse(call, STATUS_NO_CAP, "no Ledger to donate to");
-	to = other(call, index);
+	to = ledger_donate_params_get_to(params, &index) ? NULL : ledger_that_came(call, index);
 	if (!to)
 		return call_refuse(call, STATUS_NO_CAP, "no Ledger to donate to");
 	if (ledger_is_closed(to))
@@ -92,9 +90,8 @@ static enum status call_reclaim(struct ledger *l, struct call *call)
 	uint32_t index;
 	enum status status;
 
-	if (ledger_reclaim_params_get_child(params, &index))
-		return call_refuse(call, STATUS_NO_CAP, "no Ledger to take from");
-	child = other(call, index);
+	child = ledger_reclaim_params_get_child(params, &index) ? NULL :
+	                                                          ledger_that_came(call, index);
 	if (!child)
 		return call_refuse(call, STATUS_NO_CAP, "no Ledger to take from");
 	if (child->parent != l)
@@ -109,58 +106,35 @@ static enum status call_reclaim(struct ledger *l, struct call *call)
 	return STATUS_OK;
 }
 
-static enum status call_memory(struct ledger *l, struct call *call)
-{
-	struct object *pool = memory_pool_create_charging(l);
+/* Methods that make an object, by number. */
+static struct object *(*const makers[])(struct ledger *) = {
+	[LEDGER_MEMORY - LEDGER_MEMORY] = memory_pool_create_charging,
+	[LEDGER_ENDPOINT - LEDGER_MEMORY] = endpoint_create,
+	[LEDGER_NOTIFICATION - LEDGER_MEMORY] = notification_create,
+	[LEDGER_REVOKER - LEDGER_MEMORY] = revoker_create,
+	[LEDGER_PARK_SPACE - LEDGER_MEMORY] = parkspace_create,
+	[LEDGER_SPENDER - LEDGER_MEMORY] = ledger_object_create,
+};
 
-	if (!pool)
-		return STATUS_NO_MEMORY;
-	ledger_memory_results_set_pool(ledger_memory_results_build(&call->results),
-	                               call_answer_cap(call, pool));
-	return STATUS_OK;
+static enum status call_make(struct ledger *l, struct call *call)
+{
+	unsigned which = call->method - LEDGER_MEMORY;
+
+	return which < ARRAY_SIZE(makers) ? answer_made(call, makers[which](l)) : STATUS_NO_METHOD;
 }
 
-static enum status call_endpoint(struct ledger *l, struct call *call)
+static enum status call_end(const struct ledger_object *o, struct call *call)
 {
-	struct object *o = endpoint_create(l);
+	struct process *caller = call->thread->process;
+	bool more;
 
-	if (!o)
-		return STATUS_NO_MEMORY;
-	ledger_endpoint_results_set_endpoint(ledger_endpoint_results_build(&call->results),
-	                                     call_answer_cap(call, o));
-	return STATUS_OK;
-}
-
-static enum status call_notification(struct ledger *l, struct call *call)
-{
-	struct object *o = notification_create(l);
-
-	if (!o)
-		return STATUS_NO_MEMORY;
-	ledger_notification_results_set_notification(
-		ledger_notification_results_build(&call->results), call_answer_cap(call, o));
-	return STATUS_OK;
-}
-
-static enum status call_revoker(struct ledger *l, struct call *call)
-{
-	struct object *revoker = revoker_create(l);
-
-	if (!revoker)
-		return STATUS_NO_MEMORY;
-	ledger_revoker_results_set_revoker(ledger_revoker_results_build(&call->results),
-	                                   call_answer_cap(call, revoker));
-	return STATUS_OK;
-}
-
-static enum status call_park_space(struct ledger *l, struct call *call)
-{
-	struct object *space = parkspace_create(l);
-
-	if (!space)
-		return STATUS_NO_MEMORY;
-	ledger_park_space_results_set_space(ledger_park_space_results_build(&call->results),
-	                                    call_answer_cap(call, space));
+	if (!o->owner)
+		return call_refuse(call, STATUS_DENIED, "a ledger is ended by who made it");
+	ledger_shut(o->ledger);
+	more = !libos_end_on(o->ledger, caller);
+	if (!caller->libos || caller->end_reason)
+		return CALL_PENDING; /* nobody is left to be answered */
+	ledger_end_results_set_more(ledger_end_results_build(&call->results), more);
 	return STATUS_OK;
 }
 
@@ -168,6 +142,8 @@ static enum status ledger_call(struct object *o, struct call *call)
 {
 	struct ledger *l = ((struct ledger_object *)o)->ledger;
 
+	if (ring_is_to_wait(l))
+		return STATUS_NO_MEMORY;
 	switch (call->method) {
 	case LEDGER_QUERY:
 		return call_query(l, call);
@@ -177,18 +153,10 @@ static enum status ledger_call(struct object *o, struct call *call)
 		return call_donate(l, call);
 	case LEDGER_RECLAIM:
 		return call_reclaim(l, call);
-	case LEDGER_MEMORY:
-		return call_memory(l, call);
-	case LEDGER_ENDPOINT:
-		return call_endpoint(l, call);
-	case LEDGER_NOTIFICATION:
-		return call_notification(l, call);
-	case LEDGER_REVOKER:
-		return call_revoker(l, call);
-	case LEDGER_PARK_SPACE:
-		return call_park_space(l, call);
+	case LEDGER_END:
+		return call_end((struct ledger_object *)o, call);
 	default:
-		return STATUS_NO_METHOD;
+		return call_make(l, call);
 	}
 }
 

@@ -8,7 +8,7 @@ struct ledger_object {
 	struct object object;
 	struct ledger *ledger;
 	struct ledger *payer; /* what this structure is charged to */
-	bool owner;           /* its end closes the ledger */
+	bool owner;           /* may end the ledger, and closes it by its own end */
 };
 
 extern const struct object_type ledger_type;

@@ -18,6 +18,7 @@
 enum {
 	LEDGER_SLACK = 64 * PAGE_SIZE, /* what "all that is left" leaves */
 	PIDS_SHARE = 8,                /* one part in so many, if nobody says how many */
+	ENDS_AT_ONCE = 16,             /* processes, by one call */
 };
 
 static const uint64_t timeout_max = 3600ul * 1000000000; /* ns */
@@ -206,18 +207,14 @@ static void kill_processes(struct libos *l)
 	}
 }
 
-/* A capability to it that is still somewhere finds it GONE. */
-void libos_drop(struct libos *l)
+/* The last process is gone. A capability to it that is still somewhere finds it GONE. */
+static void end(struct libos *l)
 {
 	struct domain *d = l->domain;
 	struct space *region = l->region;
 
-	l->ending = true;
-	kill_processes(l); /* that nobody has started, and now nobody can */
-	KASSERT(l->processes == 0);
 	log_line("libOS %s dropped", l->id);
 	*find_slot(l->id, strlen(l->id)) = NULL;
-	timeout_cancel(&l->load_timer);
 	bequeath(l);
 	l->domain = NULL;
 	l->region = NULL;
@@ -229,6 +226,16 @@ void libos_drop(struct libos *l)
 	if (region)
 		object_drop(&region->object);
 	object_drop(&l->object);
+}
+
+void libos_drop(struct libos *l)
+{
+	l->ending = l->failed = true; /* it takes no more */
+	timeout_cancel(&l->load_timer);
+	l->processes++;    /* ours, for now */
+	kill_processes(l); /* that nobody has started, and now nobody can */
+	if (--l->processes == 0)
+		end(l);
 }
 
 void libos_enter(struct libos *l, struct process *p)
@@ -243,7 +250,9 @@ void libos_leave(struct libos *l, const struct process *p)
 {
 	l->processes--;
 	l->started -= p->started;
-	if (!l->ending && l->used && (l->processes == 0 || (p->started && l->started == 0)))
+	if (l->ending && l->processes == 0)
+		end(l);
+	else if (!l->ending && l->used && (l->processes == 0 || (p->started && l->started == 0)))
 		libos_drop(l);
 }
 
@@ -262,6 +271,55 @@ void libos_fail(struct libos *l)
 	log_line("libOS %s has failed: all of it ends", l->id);
 	kill_processes(l);
 	object_drop(&l->object);
+}
+
+/* -- what lives on a ledger ------------------------------------------------------ */
+
+static bool lives_on(const struct process *p, const struct ledger *top)
+{
+	return ledger_is_below(p->ledger, top) ||
+	       ledger_is_below(p->libos->domain->ledger, top);
+}
+
+/* Those in a table, which may go with its last one. Gives how many more may end. */
+static unsigned end_those_on(const struct ledger *top, const struct pid_table *in,
+                             const struct process *but, unsigned left)
+{
+	struct process *const *slot = in->slots, *const *end = slot + in->count;
+
+	for (; slot != end; slot++) {
+		struct process *p = *slot;
+
+		if (!p || !p->libos || p->end_reason || p == but || !lives_on(p, top))
+			continue;
+		process_kill(p, -1, END_REASON_LEDGER_ENDED);
+		if (--left == 0 || !in->slots)
+			break;
+	}
+	return left;
+}
+
+bool libos_end_on(const struct ledger *top, struct process *last)
+{
+	unsigned left = end_those_on(top, &pids, last, ENDS_AT_ONCE);
+
+	for (unsigned i = 0; i < LIBOS_MAX; i++) {
+		struct libos *l = table[i];
+
+		if (!l)
+			continue;
+		object_hold(&l->object);
+		left = left ? end_those_on(top, &l->own_pids, last, left) : 0;
+		if (l->domain && ledger_is_below(l->domain->ledger, top)) {
+			l->failed = true; /* nothing new begins under it, */
+			if (!l->used)
+				libos_drop(l); /* and nothing had begun */
+		}
+		object_drop(&l->object);
+	}
+	if (left && lives_on(last, top))
+		process_kill(last, -1, END_REASON_LEDGER_ENDED);
+	return left;
 }
 
 static void load_expired(struct timeout *t)

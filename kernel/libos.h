@@ -82,6 +82,11 @@ void libos_inherit(struct libos *from, struct libos *to);
  * trusted any more, so all of them end. */
 void libos_fail(struct libos *l);
 
+/* Some of what lives on that ledger or below ends: its libOSes fail, and a few processes
+ * that it or they pay for are killed; `last`, which calls, if nobody else is left. False:
+ * there may be more. */
+bool libos_end_on(const struct ledger *top, struct process *last) MUST_CHECK;
+
 /* Names a capability in its CapSet, or says why not. */
 enum status libos_grant(struct libos *l, struct call *call, struct capnp_text name,
                         uint32_t index) MUST_CHECK;

@@ -2,6 +2,7 @@
 #include "abi/libos.capnp.h"
 #include "abi/module.h"
 #include "abi/process.capnp.h"
+#include "kernel/arch/x86_64/cpu.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
 #include "kernel/image.h"
@@ -56,7 +57,8 @@ static enum status call_grant(struct libos *l, struct call *call)
 	return status ? status : libos_grant(l, call, name, index);
 }
 
-/* Room was kept in the CapSet (libos_grant) and in the table (domain_reserve). */
+/* With its first process. Room was kept in the CapSet (libos_grant) and in the table
+ * (domain_reserve). */
 static void grant_own(struct libos *l, struct process *p)
 {
 	struct object *const own[ARRAY_SIZE(own_names)] = {
@@ -66,7 +68,7 @@ static void grant_own(struct libos *l, struct process *p)
 		l->messages ? message_buffer_object(l->messages) : NULL,
 	};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(own_names); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(own_names) && !l->used; i++) {
 		if (!own[i])
 			continue;
 		object_hold(own[i]);
@@ -75,6 +77,7 @@ static void grant_own(struct libos *l, struct process *p)
 	}
 	object_drop(own[3]); /* thread_control_object() took one for us, */
 	object_drop(own[4]); /* and so did inspector_object() */
+	l->used = true;
 }
 
 /* -- a new process ------------------------------------------------------------------- */
@@ -126,9 +129,7 @@ static enum status spawn(struct libos *l, struct thread_start start, uint32_t pi
 		object_drop(&(*process)->object);
 		return status;
 	}
-	if (!l->used)
-		grant_own(l, *process);
-	l->used = true;
+	grant_own(l, *process);
 	return STATUS_OK;
 }
 
@@ -160,9 +161,7 @@ static enum status call_thread(struct libos *l, struct call *call)
 {
 	struct libos_thread_params_reader params = {call->params};
 	struct thread_start_reader start;
-	struct thread_start first;
 	struct process *process;
-	struct thread *thread;
 	uint32_t index;
 	enum status status = libos_thread_params_get_start(params, &start);
 
@@ -175,14 +174,11 @@ static enum status call_thread(struct libos *l, struct call *call)
 		return STATUS_NO_CAP;
 	if (process->libos != l)
 		return STATUS_DENIED;
-	first = thread_read_start(start);
-	status = thread_create(process, &first, &thread);
-	if (status)
-		return status;
-	libos_thread_results_set_thread(libos_thread_results_build(&call->results),
-	                                call_answer_cap(call, &thread->object));
-	return STATUS_OK;
+	return process_answer_thread(process, start, call);
 }
+_Static_assert((int)LIBOS_THREAD_RESULTS_DATA_WORDS == (int)PROCESS_THREAD_RESULTS_DATA_WORDS &&
+               (int)LIBOS_THREAD_RESULTS_POINTERS == (int)PROCESS_THREAD_RESULTS_POINTERS,
+               "one answer for both");
 
 /* -- the second stage ----------------------------------------------------------------- */
 
@@ -216,6 +212,15 @@ static enum status read_move(struct libos *l, struct call *call, struct move *m)
 	return m->program ? STATUS_OK : STATUS_NO_CAP;
 }
 
+/* A program's entries are also served while its thread is elsewhere: looked at
+ * (poll.h), or chained. Then the module may hold its locks, and could not be told. It
+ * is told once, and needs time of its own to see to it. */
+static bool may_leave(const struct thread *t)
+{
+	return t == this_cpu->current && (t->regs.cs & 3) == 3 && !t->end_reason &&
+	       t->own_context == &t->first;
+}
+
 static enum status move_allowed(const struct move *m, struct call *call)
 {
 	const struct process *p = m->from;
@@ -231,15 +236,14 @@ static enum status move_allowed(const struct move *m, struct call *call)
 		return call_refuse(call, STATUS_DENIED, "its module has begun already");
 	if (p->pid == 1 && p->pids == &pids && !m->same_pid)
 		return call_refuse(call, STATUS_INVALID, "PID 1 stays what it is");
-	if (p->thread_count != 1)
-		return call_refuse(call, STATUS_BUSY, "it has other threads");
+	if (p->thread_count != 1 || (p->space->module && !may_leave(call->thread)))
+		return call_refuse(call, STATUS_BUSY, "other threads, or not in its program");
 	if (!call->thread->own_context)
 		return call_refuse(call, STATUS_BUDGET, "the thread has no time of its own");
 	return STATUS_OK;
 }
 
-/* The process as it will be, all but its PID if that is to stay the same: then
- * another stands for it until the old one has let go. */
+/* The process as it will be, all but its PID if that is to stay the same. */
 static enum status make_successor(const struct move *m, struct process **process,
                                   struct thread **thread)
 {
@@ -253,8 +257,7 @@ static enum status make_successor(const struct move *m, struct process **process
 		if (!start_in_region(&start))
 			return STATUS_INVALID;
 	}
-	status = m->same_pid ? process_create_successor(m->to, process) :
-	                       process_create(m->to, m->pid, process);
+	status = process_create(m->to, m->same_pid ? 0 : m->pid, process);
 	if (status)
 		return status;
 	status = give_domain(m->to, *process);
@@ -267,8 +270,9 @@ static enum status make_successor(const struct move *m, struct process **process
 	return status;
 }
 
-/* All that can fail comes first; then the old process ends and the new one
- * starts. The caller's thread runs no more: nobody is left to be answered. */
+/* All that can fail comes first; then the old process ends, or its module is told
+ * to end it, and the new one starts. The caller's program runs no more: nobody is
+ * left to be answered. */
 static enum status call_become(struct libos *l, struct call *call)
 {
 	struct process *successor;
@@ -285,11 +289,9 @@ static enum status call_become(struct libos *l, struct call *call)
 		return status;
 	log_line("PID %u: from libOS %s to %s", m.from->pid, old->id, l->id);
 	trace_unanswered(call->thread);
-	if (!l->used)
-		grant_own(l, successor);
-	l->used = true;
+	grant_own(l, successor);
 	if (m.same_pid)
-		process_succeed(m.from, successor);
+		process_swap_pids(m.from, successor);
 	if (successor->pid == 1 && !old->loader && successor->pids == &pids)
 		libos_inherit(old, l);
 	sched_succeed(call->thread, thread);
@@ -297,7 +299,7 @@ static enum status call_become(struct libos *l, struct call *call)
 		panic("a new thread does not start");
 	object_drop(&thread->object);
 	object_drop(&successor->object);
-	process_kill(m.from, 0, END_REASON_MOVED);
+	thread_leave(call->thread, 0, END_REASON_MOVED);
 	return CALL_PENDING;
 }
 

@@ -13,7 +13,8 @@
  *     and a domain's table, having taken the domain's: by a try, never by waiting.
  * It may read whatever is only changed or freed exclusively: tables, spaces,
  * objects' fields. It allocates nothing, frees nothing, and sets no timeout. Who
- * finds more to do asks for the exclusive way, having changed nothing. */
+ * finds more to do asks for the exclusive way, having changed nothing. So does who
+ * finds that its lock is wanted: whoever waits to be exclusive has it first. */
 #pragma once
 
 #include "kernel/arch/x86_64/cpu.h"

@@ -137,12 +137,6 @@ static void keep(struct pending *p, const struct word *w, uint64_t timeout_ns)
 
 enum status park(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
 {
-	struct call call = {
-		.thread = t,
-		.domain = thread_domain(t, ring),
-		.ring = ring,
-		.user_data = sqe->user_data,
-	};
 	struct pending *p;
 	struct word w;
 	enum status status = find_word(t, ring, sqe, &w);
@@ -153,9 +147,9 @@ enum status park(struct thread *t, unsigned ring, const struct ring_sqe *sqe)
 		return STATUS_AGAIN;
 	if (sqe->timeout == 0)
 		return STATUS_TIMEOUT;
-	if (!call.domain)
+	if (!thread_domain(t, ring))
 		return STATUS_NO_CAP;
-	p = pending_create(&call, cancel);
+	p = pending_create_for(t, ring, sqe, cancel);
 	if (!p)
 		return STATUS_NO_MEMORY;
 	keep(p, &w, sqe->timeout);
@@ -169,10 +163,12 @@ enum status park_wake(struct thread *t, unsigned ring, const struct ring_sqe *sq
 	struct sorted_node *place, *next;
 	struct word w;
 	uint64_t hash;
+	uint32_t left = PARK_WAKE_STEP;
 	enum status status = find_word(t, ring, sqe, &w);
 
 	if (status)
 		return status;
+	*woken = (uint32_t)ring_resumed(t, ring);
 	hash = hash_of(&w);
 	for (place = sorted_find(&parked, hash); place && *woken < most; place = next) {
 		struct pending *p = (struct pending *)((char *)place -
@@ -183,6 +179,8 @@ enum status park_wake(struct thread *t, unsigned ring, const struct ring_sqe *sq
 			break;
 		if (!waits_for(p, &w))
 			continue; /* two words with one hash */
+		if (left-- == 0 && ring_may_pause())
+			return ring_pause(t, ring, *woken);
 		unpark(p);
 		pending_answer(p, STATUS_OK, NULL, 0);
 		(*woken)++;

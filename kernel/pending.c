@@ -2,6 +2,7 @@
 #include "kernel/pending.h"
 
 #include "kernel/domain.h"
+#include "kernel/endpoint.h"
 #include "kernel/ring.h"
 #include "kernel/string.h"
 
@@ -39,25 +40,48 @@ static void link_to_thread(struct pending *p)
 	p->on->pending++;
 }
 
-struct pending *pending_create(const struct call *call, void (*cancel)(struct pending *))
+/* Of the entry that the ring has consumed last. */
+static struct pending *create(struct thread *t, unsigned ring, const struct domain *payer,
+                              void (*cancel)(struct pending *))
 {
-	struct thread *t = call->thread;
 	struct pending *p = take_own(t);
 
 	if (!p)
-		p = take_heap(t, call->domain->ledger);
+		p = take_heap(t, payer->ledger);
 	if (!p)
 		return NULL;
-	p->ring = (uint8_t)call->ring;
-	p->on = &t->rings[call->ring];
-	p->sq = t->rings[call->ring].sq_head - 1;
-	p->user_data = call->user_data;
-	p->results_address = call->results_address;
-	p->results_size = call->results_size;
+	p->ring = (uint8_t)ring;
+	p->on = &t->rings[ring];
+	p->sq = p->on->sq_head - 1;
 	p->cancel = cancel;
 	p->chained = (struct pending_queue){0};
 	p->timeout = (struct timeout){0};
 	link_to_thread(p);
+	return p;
+}
+
+struct pending *pending_create(const struct call *call, void (*cancel)(struct pending *))
+{
+	struct pending *p = create(call->thread, call->ring, call->domain, cancel);
+
+	if (!p)
+		return NULL;
+	p->user_data = call->user_data;
+	p->results_address = call->results_address;
+	p->results_size = call->results_size;
+	return p;
+}
+
+struct pending *pending_create_for(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
+                                   void (*cancel)(struct pending *))
+{
+	struct pending *p = create(t, ring, thread_domain(t, ring), cancel);
+
+	if (!p)
+		return NULL;
+	p->user_data = sqe->user_data;
+	p->results_address = (struct uaddr){sqe->results};
+	p->results_size = sqe->results_size;
 	return p;
 }
 
@@ -100,9 +124,11 @@ void pending_unlist(struct thread *t, unsigned ring)
 {
 	struct pending *p = t->pending;
 
-	/* What is chained to it would be another; and its place may be a later entry's. */
+	/* What is chained to it would be another; and its place may be a later entry's. The
+	 * fast paths ask nobody whether a lease is still good. */
 	if (!p || p->next_in_thread || p->place != 0 || p->ring != ring ||
-	    p->on->sq_head - p->sq > RING_SQ_ENTRIES)
+	    p->on->sq_head - p->sq > RING_SQ_ENTRIES ||
+	    p->cancel == endpoint_cancel_leased_receive)
 		return;
 	unlink_from_thread(p);
 	t->own_used = 0;
@@ -162,6 +188,15 @@ void pending_append(struct pending_queue *q, struct pending *p)
 	p->prev = q->tail;
 	*(q->tail ? &q->tail->next : &q->head) = p;
 	q->tail = p;
+}
+
+uint32_t pending_count(const struct pending_queue *q)
+{
+	uint32_t n = 0;
+
+	for (const struct pending *p = q->head; p && n < PENDING_QUEUE_MOST; p = p->next)
+		n++;
+	return n;
 }
 
 void pending_unlink(struct pending_queue *q, struct pending *p)

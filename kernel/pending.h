@@ -33,6 +33,7 @@ enum { PENDING_OWN = 3, PENDING_HEAP = 0xff };
 struct pending_queue {
 	struct pending *head, *tail;
 };
+enum { PENDING_QUEUE_MOST = 1024 }; /* in one that is gone through, or answered, as a whole */
 
 /* A call on an endpoint: queued, then served. */
 struct pending_call {
@@ -50,6 +51,7 @@ struct pending_call {
 /* A receive that waits on an endpoint. */
 struct pending_receive {
 	struct endpoint *endpoint;
+	struct object *lease;      /* held; if its cancel is endpoint_cancel_leased_receive */
 	struct served *served;     /* the thread's, kept for the call to come */
 };
 
@@ -101,6 +103,9 @@ struct pending {
 
 /* Keeps `call` for later. NULL: no memory. */
 struct pending *pending_create(const struct call *call, void (*cancel)(struct pending *));
+/* The same for an entry that is no call of a method, of a ring that has a domain. */
+struct pending *pending_create_for(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
+                                   void (*cancel)(struct pending *));
 
 /* Answers it with `status` and frees it. `message`: the results, may be empty. */
 void pending_answer(struct pending *p, enum status status, const void *message, uint32_t size);
@@ -126,3 +131,5 @@ struct pending *pending_of_entry(const struct thread *t, unsigned ring, uint32_t
 
 void pending_append(struct pending_queue *q, struct pending *p);
 void pending_unlink(struct pending_queue *q, struct pending *p);
+/* Not past PENDING_QUEUE_MOST. */
+uint32_t pending_count(const struct pending_queue *q);

@@ -49,29 +49,12 @@ static struct process *allocate(struct libos *libos, struct ledger *ledger)
 	return p;
 }
 
-/* Under the libOS, and at its cost, but not in a table of PIDs. */
-static enum status enlist(struct libos *libos, struct ledger *ledger, struct process **out)
-{
-	struct process *p;
-
-	if (!libos->isolated && libos_take_pid(libos))
-		return STATUS_NO_SLOT;
-	p = allocate(libos, ledger);
-	if (!p) {
-		if (!libos->isolated)
-			libos_return_pid(libos);
-		return STATUS_NO_MEMORY;
-	}
-	p->pid_payer = libos->isolated ? NULL : libos;
-	libos_enter(libos, p);
-	*out = p;
-	return STATUS_OK;
-}
-
+/* Under the libOS, and at its cost. */
 static enum status create(struct libos *libos, uint32_t pid, struct ledger *ledger,
                           struct process **out)
 {
-	enum status status;
+	struct libos *payer = libos->isolated ? NULL : libos;
+	struct process *p;
 	uint32_t taken;
 
 	if (libos->isolated && !libos->pids->slots[1] && pid != 1)
@@ -79,35 +62,32 @@ static enum status create(struct libos *libos, uint32_t pid, struct ledger *ledg
 	taken = take_pid(libos->pids, pid);
 	if (!taken)
 		return pid ? STATUS_EXISTS : STATUS_NO_SLOT;
-	status = enlist(libos, ledger, out);
-	if (status)
-		return status;
-	(*out)->pids = libos->pids;
-	(*out)->pid = taken;
-	libos->pids->slots[taken] = *out;
+	if (payer && libos_take_pid(payer))
+		return STATUS_NO_SLOT;
+	p = allocate(libos, ledger);
+	if (!p) {
+		if (payer)
+			libos_return_pid(payer);
+		return STATUS_NO_MEMORY;
+	}
+	p->pid_payer = payer;
+	libos_enter(libos, p);
+	p->pids = libos->pids;
+	p->pid = taken;
+	p->pids->slots[taken] = p;
+	*out = p;
 	return STATUS_OK;
 }
 
-enum status process_create_successor(struct libos *libos, struct process **out)
+void process_swap_pids(struct process *a, struct process *b)
 {
-	return enlist(libos, libos->domain->ledger, out);
-}
+	uint32_t pid = a->pid;
 
-static void return_pid(struct process *p)
-{
-	if (p->pid_payer)
-		libos_return_pid(p->pid_payer);
-	p->pid_payer = NULL;
-	p->pids = NULL;
-}
-
-void process_succeed(struct process *old, struct process *p)
-{
-	KASSERT(!p->pids && old->pids == p->libos->pids);
-	p->pid = old->pid;
-	p->pids = old->pids;
-	p->pids->slots[p->pid] = p;
-	return_pid(old);
+	KASSERT(a->pids == b->pids);
+	a->pid = b->pid;
+	b->pid = pid;
+	a->pids->slots[a->pid] = a;
+	b->pids->slots[b->pid] = b;
 }
 
 enum status process_create(struct libos *libos, uint32_t pid, struct process **out)
@@ -134,12 +114,14 @@ enum status process_use_domain(struct process *p, struct domain *d)
 }
 
 /* What every program may do without being granted it: see to its own thread, and
- * look at what its libOS holds, whatever that thinks of it. */
-static enum status grant_basics(struct domain *d)
+ * look at what its libOS holds, whatever that thinks of it. And it sees what it has. */
+static enum status furnish(struct process *p, struct domain *d)
 {
 	enum status status = domain_grant(d, "thread", 6, thread_control_object());
 
-	return status ? status : domain_grant(d, "inspector", 9, inspector_object());
+	if (!status)
+		status = domain_grant(d, "inspector", 9, inspector_object());
+	return status ? status : show_capset(p, d);
 }
 
 enum status process_need_domain(struct process *p)
@@ -152,9 +134,7 @@ enum status process_need_domain(struct process *p)
 	d = domain_create(p->thread_ledger, PROGRAM_DOMAIN_BYTES);
 	if (!d)
 		return STATUS_NO_MEMORY;
-	status = grant_basics(d);
-	if (!status)
-		status = show_capset(p, d);
+	status = furnish(p, d);
 	if (status)
 		domain_drop(d);
 	else
@@ -170,9 +150,7 @@ enum status process_create_native(struct process *maker, uint32_t pid, struct do
 
 	if (status)
 		return status;
-	status = grant_basics(domain);
-	if (!status)
-		status = show_capset(p, domain);
+	status = furnish(p, domain);
 	if (status) {
 		object_drop(&p->object);
 		return status;
@@ -208,16 +186,21 @@ void process_started(struct process *p)
 	libos_started(p->libos);
 }
 
+static void tell_end(const struct process *p, struct capnp_builder *b)
+{
+	struct process_wait_results_builder results = process_wait_results_build(b);
+
+	process_wait_results_set_code(results, p->end_code);
+	process_wait_results_set_reason(results, p->end_reason);
+}
+
 static void answer_wait(const struct process *p, struct pending *waiter)
 {
 	uint64_t message[4];
 	struct capnp_builder b;
-	struct process_wait_results_builder results;
 
 	capnp_builder_start(&b, message, sizeof(message));
-	results = process_wait_results_build(&b);
-	process_wait_results_set_code(results, p->end_code);
-	process_wait_results_set_reason(results, p->end_reason);
+	tell_end(p, &b);
 	pending_answer(waiter, STATUS_OK, message, (uint32_t)capnp_builder_size(&b));
 }
 
@@ -251,8 +234,12 @@ static void end(struct process *p)
 		power_off(p->end_reason == END_REASON_EXITED ? (uint32_t)p->end_code :
 		                                               STATUS_PID1_LOST);
 	}
-	while (p->unstarted)
-		process_kill(p->unstarted, -1, END_REASON_KILLED);
+	while (p->unstarted) {
+		struct process *unstarted = p->unstarted;
+
+		leave_maker(unstarted); /* it may end later */
+		process_kill(unstarted, -1, END_REASON_KILLED);
+	}
 	let_go(p);
 }
 
@@ -326,23 +313,26 @@ void process_fault(struct thread *t, uint32_t vector, uint32_t error, uint64_t a
 void process_deliver_interrupt(struct thread *t)
 {
 	struct thread_regs *r = &t->regs;
-	struct module_trap trap = {
-		.vector = MODULE_VECTOR_INTERRUPT,
-		.rip = r->rip, .cs = r->cs, .rflags = r->rflags, .rsp = r->rsp, .ss = r->ss,
-	};
-	uint64_t at = r->module_stack - sizeof(trap);
+	uint64_t at = r->module_stack - sizeof(struct module_trap);
 	struct module_trap *to;
 
 	if ((r->cs & 3) != 3 || !r->module_stack)
 		return;
-	KASSERT(at % sizeof(trap) == 0); /* so it lies within one page */
+	KASSERT(at % sizeof(*to) == 0); /* so it lies within one page */
 	to = space_reach(t->process->space->module, at, true);
 	if (!to) {
 		process_fault(t, 14, 0, at);
 		return;
 	}
-	*to = trap;
-	t->interrupted = false;
+	to->address = (uint32_t)t->end_code;
+	to->vector = t->left ? MODULE_VECTOR_LEFT : MODULE_VECTOR_INTERRUPT;
+	to->error = t->end_reason;
+	to->rip = r->rip;
+	to->cs = r->cs;
+	to->rflags = r->rflags;
+	to->rsp = r->rsp;
+	to->ss = r->ss;
+	t->interrupted = t->left = false;
 	r->rip = t->process->module_trap;
 	r->cs = SEL_MODULE_CODE;
 	r->ss = SEL_MODULE_DATA;
@@ -373,15 +363,14 @@ static void cancel_wait(struct pending *waiter)
 
 static enum status answer_now_or_later(struct process *p, struct call *call)
 {
-	struct process_wait_results_builder results;
 	struct pending *waiter;
 
 	if (!p->libos) {
-		results = process_wait_results_build(&call->results);
-		process_wait_results_set_code(results, p->end_code);
-		process_wait_results_set_reason(results, p->end_reason);
+		tell_end(p, &call->results);
 		return STATUS_OK;
 	}
+	if (pending_count(&p->waiting) == PENDING_QUEUE_MOST)
+		return call_refuse(call, STATUS_BUSY, "1,024 wait already");
 	waiter = pending_create(call, cancel_wait);
 	if (!waiter)
 		return STATUS_NO_MEMORY;
@@ -405,6 +394,26 @@ static enum status answer_fault(struct process *p, struct call *call)
 	return STATUS_OK;
 }
 
+/* What `from` still holds of what its CapSet names, under names that are free. */
+static enum status inherit(struct process *p, const struct process *from)
+{
+	const struct domain *d = from ? from->domain : NULL;
+	enum status status = from ? STATUS_OK : STATUS_INVALID;
+
+	for (uint32_t i = 0; d && i < d->capset->count && !status; i++) {
+		const struct capset_entry *e = &d->capset->entries[i];
+		struct object *o = captable_lookup(&d->table, e->cap);
+
+		if (!o)
+			continue;
+		object_hold(o);
+		status = domain_grant(p->domain, e->name, strlen(e->name), o);
+		if (status == STATUS_EXISTS || status == STATUS_GONE)
+			status = STATUS_OK;
+	}
+	return status;
+}
+
 static enum status call_grant(struct process *p, struct call *call)
 {
 	struct process_grant_params_reader params = {call->params};
@@ -423,17 +432,30 @@ static enum status call_grant(struct process *p, struct call *call)
 	status = process_need_domain(p);
 	if (status)
 		return status;
+	if (name.length == 0)
+		return inherit(p, (struct process *)call_cap(call, index, &process_type));
 	object_hold(call->caps[index]);
 	return domain_grant(p->domain, name.bytes, name.length, call->caps[index]);
+}
+
+enum status process_answer_thread(struct process *p, struct thread_start_reader reader,
+                                  struct call *call)
+{
+	struct thread_start start = thread_read_start(reader);
+	struct thread *thread;
+	enum status status = thread_create(p, &start, &thread);
+
+	if (!status)
+		process_thread_results_set_thread(process_thread_results_build(&call->results),
+		                                  call_answer_cap(call, &thread->object));
+	return status;
 }
 
 static enum status call_thread(struct process *p, struct call *call)
 {
 	struct process_thread_params_reader params = {call->params};
-	struct thread_start_reader reader;
-	struct thread_start start;
-	struct thread *thread;
-	enum status status = process_thread_params_get_start(params, &reader);
+	struct thread_start_reader start;
+	enum status status = process_thread_params_get_start(params, &start);
 
 	if (status)
 		return status;
@@ -441,13 +463,7 @@ static enum status call_thread(struct process *p, struct call *call)
 		return call_refuse(call, STATUS_GONE, "the process has ended");
 	if (p->space->module)
 		return call_refuse(call, STATUS_DENIED, "its libOS makes its threads");
-	start = thread_read_start(reader);
-	status = thread_create(p, &start, &thread);
-	if (status)
-		return status;
-	process_thread_results_set_thread(process_thread_results_build(&call->results),
-	                                  call_answer_cap(call, &thread->object));
-	return STATUS_OK;
+	return process_answer_thread(p, start, call);
 }
 
 /* The facet: it names the process and lacks the methods that put things in. */
@@ -533,9 +549,10 @@ static void process_destroy(struct object *o)
 
 	if (p->libos)
 		let_go(p);
-	if (p->pids) /* NULL: its libOS has taken the table along, or it has moved */
+	if (p->pids) /* NULL: its libOS has taken the table along */
 		p->pids->slots[p->pid] = NULL;
-	return_pid(p);
+	if (p->pid_payer)
+		libos_return_pid(p->pid_payer);
 	block_free(p, sizeof(*p), p->ledger);
 }
 

@@ -32,7 +32,7 @@ struct process {
 	struct ledger *thread_ledger;  /* pays for threads and rings */
 	struct space *space; /* NULL once ended */
 	struct domain *domain; /* its program's; under a module NULL until needed */
-	struct pid_table *pids; /* NULL: its PID is not its own any more */
+	struct pid_table *pids; /* NULL: its libOS has taken the table along */
 	struct libos *pid_payer; /* whose share its PID is from; NULL: own table */
 	uint32_t pid;
 	uint32_t thread_count;
@@ -62,17 +62,18 @@ enum status process_create(struct libos *libos, uint32_t pid, struct process **o
 enum status process_create_native(struct process *maker, uint32_t pid, struct domain *domain,
                                   struct process **out) MUST_CHECK;
 
-/* The same without a PID: process_succeed will give it one, before it starts. */
-enum status process_create_successor(struct libos *libos, struct process **out) MUST_CHECK;
-
-/* From now on `p`, such a one, is what has the PID of `old`, and `old` has none. */
-void process_succeed(struct process *old, struct process *p);
+/* Each gets the other's PID, of the same table. */
+void process_swap_pids(struct process *a, struct process *b);
 
 /* Its program's domain is to be that one, which it sees. */
 enum status process_use_domain(struct process *p, struct domain *d) MUST_CHECK;
 
 /* The program gets a domain and sees its CapSet, if it had none. */
 enum status process_need_domain(struct process *p) MUST_CHECK;
+
+/* A thread of it is made and is the answer: Process.thread, Libos.thread. */
+enum status process_answer_thread(struct process *p, struct thread_start_reader reader,
+                                  struct call *call) MUST_CHECK;
 
 /* Its first thread starts. */
 void process_started(struct process *p);
@@ -88,6 +89,6 @@ void process_fault(struct thread *t, uint32_t vector, uint32_t error, uint64_t a
  * it was the last. */
 void process_remove_thread(struct process *p, struct thread *t);
 
-/* Before a thread that Thread.interrupt has asked for goes on: its module is
- * entered, if it is in ring 3. */
+/* Before a thread that Thread.interrupt has asked for goes on, or whose program has
+ * left: its module is entered, if it is in ring 3. */
 void process_deliver_interrupt(struct thread *t);

@@ -1,4 +1,4 @@
-/* revoker.pml: revocation against use (revoker.c, space_lease.c, tlb.c).
+/* revoker.pml: revocation against use (revoker.c, space_lease.c, endpoint.c, tlb.c).
  *
  * A MemoryObject is leased by revoker 0, and that lease leased again by revoker 1.
  * A client on another CPU calls and maps through the second lease; a program there
@@ -6,10 +6,10 @@
  * holds a revoker may revoke, and let the revoker itself go.
  *
  * Once revoke has answered, nothing begins through a lease of it, inner or outer,
- * and nobody sees a page through one; a call that was accepted before goes on. What
- * a call through a lease answers is dead if the lease was revoked meanwhile. What
- * dead leases hold is let go soon, although they are kept; what is freed is never
- * looked at.
+ * and nobody sees a page through one; a call that was accepted before goes on. A
+ * receive that waits by a lease gets no call that comes after. What a call through a
+ * lease answers is dead if the lease was revoked meanwhile. What dead leases hold is
+ * let go soon, although they are kept; what is freed is never looked at.
  *
  * Broken, each of them to be found out:
  *   -DNO_COMPARE     lease_target() does not compare epochs
@@ -20,6 +20,8 @@
  *   -DNO_USERS       a revoker's block goes with its last capability
  *   -DNO_DEAD        revoke() puts no leases among the dead
  *   -DANSWER_NOW     an answer's lease gets the revoker's epoch of now
+ *   -DWAITS_ON       match() does not ask whether a receiver's lease is good
+ *   -DNOT_HELD       a receive that waits does not hold its lease
  */
 
 /* Lease i is made by revoker i. Lease 1's target is lease 0; lease 0's is the
@@ -41,6 +43,7 @@ bool tie[2];          /* the mapping is among the revoker's */
 bool flush;           /* that CPU is asked to forget */
 bool lock;            /* exclusive: held by every CPU that is inside */
 byte serving;         /* calls accepted through the leases, not yet answered */
+bool waits;           /* a receive by lease 1 is queued */
 
 #define REVOKER(n) (n == 1)
 
@@ -135,6 +138,17 @@ inline resolve()
 	fi
 }
 
+/* object_drop() of lease 1 */
+inline drop_lease()
+{
+	assert(lease_refs[1] > 0);
+	lease_refs[1]--;
+	if
+	:: lease_refs[1] == 0 -> let_go(1)
+	:: else
+	fi
+}
+
 /* The client: calls through lease 1, and lets it go in the end. */
 proctype client()
 {
@@ -157,6 +171,12 @@ proctype client()
 #ifndef ONE_TIE
 			tie[0] = true
 #endif
+		:: live && !waits -> /* receive() */
+			assert(!revoked[0] && !revoked[1]);
+			waits = true;
+#ifndef NOT_HELD
+			lease_refs[1]++
+#endif
 		:: !live
 		fi;
 		leave()
@@ -165,10 +185,32 @@ proctype client()
 	od;
 	enter();
 	if
-	:: true -> /* lease_destroy() */
-		lease_refs[1] = 0;
-		let_go(1)
+	:: true -> drop_lease()
 	:: true /* keeps it for ever */
+	fi;
+	leave()
+}
+
+/* A call comes, or none: facet_call(), match(). */
+proctype caller()
+{
+	bool live;
+
+	enter();
+	if
+	:: waits ->
+#ifndef WAITS_ON
+		assert(lease_refs[1] > 0);
+		resolve();
+#else
+		live = true;
+#endif
+		assert(!live || !revoked[0] && !revoked[1]); /* else it is told GONE */
+		waits = false;
+#ifndef NOT_HELD
+		drop_lease()
+#endif
+	:: true
 	fi;
 	leave()
 }
@@ -278,7 +320,7 @@ init
 		target[0] = true; target[1] = true;
 		lease_refs[0] = 1; lease_refs[1] = 1;
 		users[0] = 1; users[1] = 1;
-		run program(); run exits(); run client();
+		run program(); run exits(); run client(); run caller();
 		run revoker(0); run revoker(1);
 		if
 		:: run answered()

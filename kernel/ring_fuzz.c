@@ -400,16 +400,11 @@ static void held_cancel(struct pending *p)
 static enum status answer_later(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
                                 bool now)
 {
-	struct call call = {
-		.thread = t, .domain = thread_domain(t, ring), .ring = ring,
-		.user_data = sqe->user_data,
-		.results_address = {sqe->results}, .results_size = sqe->results_size,
-	};
 	struct pending *p;
 	uint8_t b = next();
 	struct ring_cqe cqe = {.status = b % 2 ? b % STATUS_COUNT : STATUS_OK, .results_size = 16};
 
-	p = call.domain ? pending_create(&call, held_cancel) : NULL;
+	p = thread_domain(t, ring) ? pending_create_for(t, ring, sqe, held_cancel) : NULL;
 	if (!p)
 		return STATUS_NO_MEMORY;
 	pending_append(&held, p);
@@ -509,7 +504,7 @@ static void leave(void)
 	for (unsigned i = 0; i < THREADS * RING_KINDS; i++)
 		look(&views[i / RING_KINDS][i % RING_KINDS]);
 	in_ready = true;
-	ring_serve_chained();
+	ring_serve_ready();
 	in_ready = false;
 	for (unsigned n = 0; n < THREADS; n++) {
 		for (unsigned kind = 0; kind < RING_KINDS; kind++)
@@ -656,7 +651,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		threads[n] = aligned_alloc(64, (sizeof(struct thread) + 63) / 64 * 64);
 		threads[n]->object.refs = 1;
 		slots[n] = calloc(CAPTABLE_PAGE_SLOTS, sizeof(struct capslot));
-		domains[n] = (struct domain){.refs = 1};
+		domains[n] = (struct domain){.object.refs = 1};
 		captable_init(&domains[n].table);
 		expect(!captable_grow(&domains[n].table, slots[n]), "a table's first page");
 		for (unsigned kind = 0; kind < RING_KINDS; kind++)

@@ -260,11 +260,12 @@ void sched_lend(struct pending *call)
 	}
 }
 
-static bool could_lend(const struct pending *call)
+static bool could_lend(const struct pending *call, const struct thread *but)
 {
 	const struct thread *t = call->thread;
 
-	return t->state == THREAD_WAITING && sched_has_time(t) && endpoint_call_of(t) == call;
+	return t != but && t->state == THREAD_WAITING && sched_has_time(t) &&
+	       endpoint_call_of(t) == call;
 }
 
 static void prefer(struct pending **best, struct pending *call)
@@ -273,21 +274,22 @@ static void prefer(struct pending **best, struct pending *call)
 		*best = call;
 }
 
-/* Whose context `t` should have, of those who wait for it; NULL: nobody's. */
-static struct pending *best_caller(const struct thread *t)
+/* Whose context `t` should have, of those who wait for it, `but` not, which waits no
+ * more; NULL: nobody's. */
+static struct pending *best_caller(const struct thread *t, const struct thread *but)
 {
 	struct pending *best = NULL, *call;
 	unsigned endpoints = 0;
 
 	for (unsigned slots = t->slots_used; slots; slots &= slots - 1) {
 		call = t->served[__builtin_ctz(slots)].call;
-		if (call && call != SERVED_GONE && could_lend(call))
+		if (call && call != SERVED_GONE && could_lend(call, but))
 			prefer(&best, call);
 	}
 	for (struct link *l = t->serves.prev; l != &t->serves && endpoints < SCHED_LENDERS;
 	     l = l->prev, endpoints++) {
 		call = link_owner(l, struct endpoint, served)->calls.head;
-		while (call && !could_lend(call))
+		while (call && !could_lend(call, but))
 			call = call->next;
 		if (call)
 			prefer(&best, call);
@@ -295,11 +297,16 @@ static struct pending *best_caller(const struct thread *t)
 	return best;
 }
 
-void sched_help(struct thread *t)
+static void help(struct thread *t, const struct thread *but)
 {
-	sched_lend(best_caller(t));
+	sched_lend(best_caller(t, but));
 	if (t->state == THREAD_WAITING)
 		sched_lend(endpoint_call_of(t));
+}
+
+void sched_help(struct thread *t)
+{
+	help(t, NULL);
 }
 
 /* It, and whose time it works on. */
@@ -335,7 +342,6 @@ static void out_of_time(struct thread *t, bool for_good)
 void sched_recall(struct thread *t)
 {
 	struct thread *had[SCHED_LENDERS];
-	enum thread_state state = t->state;
 	unsigned n = 0;
 
 	for (struct thread *b = t->borrower; b; b = b->borrower)
@@ -343,11 +349,8 @@ void sched_recall(struct thread *t)
 	if (n == 0)
 		return;
 	take_back(t);
-	if (state == THREAD_WAITING)
-		t->state = THREAD_SUSPENDED; /* or it would lend again */
 	for (unsigned i = 0; i < n; i++)
-		sched_help(had[i]);
-	t->state = state;
+		help(had[i], t);
 }
 
 void sched_give_back(struct pending *call)

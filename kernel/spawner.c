@@ -90,6 +90,8 @@ static enum status call_create(struct call *call)
 		return status;
 	if (maker->libos->region)
 		return call_refuse(call, STATUS_DENIED, "under a module, its libOS makes processes");
+	if (maker->libos->failed)
+		return STATUS_GONE;
 	domain = domain_create(r.payer, r.bytes);
 	if (!domain)
 		return call_refuse(call, STATUS_NO_MEMORY, "no ledger of that size");

@@ -36,6 +36,8 @@ struct thread_ring {
 	uint32_t sq_head;   /* ours; what stands in the page is for the reader */
 	uint32_t cq_tail;
 	uint32_t pending;   /* entries consumed and not answered */
+	uint32_t paused_at;   /* an entry that is to go on: which, */
+	uint64_t paused_done; /* and from where */
 	uint8_t answered_at[RING_SQ_ENTRIES]; /* where in cq the entry's completion went */
 };
 
@@ -65,10 +67,11 @@ struct thread {
 		};
 		uint32_t attention;       /* 0: none of these; for the fast paths */
 	};
+	bool left; /* its program has, and the module is to be told: so that, why */
 	int32_t end_code;
 	uint32_t end_reason;
 
-	struct thread *next; /* to be reaped */
+	struct thread *next; /* of those that are to end */
 	struct runqueue_node node;
 	struct sched_context *context; /* what it runs on; NULL: it cannot run */
 	struct sched_context *own_context; /* bound to it; NULL: it is passive */
@@ -123,18 +126,17 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 /* From THREAD_NEW to ready: BUSY or GONE if it is not that any more. */
 enum status thread_start(struct thread *t) MUST_CHECK;
 
-/* Ends threads that were let go without having been started. At every exit. */
-extern struct thread *thread_orphans;
-void thread_reap_orphans(void);
-static inline void thread_reap(void)
-{
-	if (thread_orphans)
-		thread_reap_orphans();
-}
+/* Ends some of those that are to end. At every exit (leave.h). */
+extern struct thread *thread_doomed;
+void thread_end_doomed(void);
 
 /* Ends it wherever it is. If it is another CPU's current, that CPU does it at
  * its next entry. */
 void thread_kill(struct thread *t, int32_t code, uint32_t reason);
+
+/* It ends, or its program has moved away. Of what happens in ring 3 under a module the
+ * module is told: the thread's end is the module's to make. Else the thread ends. */
+void thread_leave(struct thread *t, int32_t code, uint32_t reason);
 
 /* Ends a thread that runs nowhere. */
 void thread_end(struct thread *t);

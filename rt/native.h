@@ -26,6 +26,7 @@ struct native {
 	struct ring *ring;
 	const struct capset *capset;
 	uint32_t console;  /* the capability of that name, or 0 */
+	uint32_t payer;    /* the Ledger that its children are charged to; 0: its own */
 };
 
 /* The program's own. */

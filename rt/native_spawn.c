@@ -202,6 +202,8 @@ static enum status create(struct native *self, uint64_t entry, uint64_t argument
 	thread_start_set_stack(start, FIRST_AT);
 	thread_start_set_argument(start, argument);
 	process_spawner_create_params_set_bytes(params, bytes);
+	if (self->payer != 0)
+		process_spawner_create_params_set_ledger(params, native_attach(&call, self->payer));
 	enum status status = native_send(&call);
 	if (status != STATUS_OK)
 		return status;

@@ -3,7 +3,8 @@
  * Making a process takes three capabilities of the caller: "spawner"
  * (ProcessSpawner), "memory" (a pool, for one page that the child's memory
  * passes through) and "space" (its own address space). The child's memory is
- * charged to the child: to the `bytes` it is given of the caller's ledger.
+ * charged to the child: to the `bytes` it is given of the caller's ledger, or of
+ * self->payer.
  *
  *     struct native_child child;
  *     native_spawn_self(self, serve, argument, NATIVE_CHILD_BYTES, &child);

@@ -1,42 +1,32 @@
-/* exo.c: requests to the exokernel (the interfaces of abi/), word by word.
- *
- * Entry i of the submission queue has its own slot of the ring's area, so a
- * batch needs no other memory: parameters at the slot's start, results behind
- * them. A message is its root pointer, the data words in the schema's order,
- * and the pointers. The asserts hold these shapes to the generated ones. */
+/* exo.c: requests to the exokernel (the interfaces of abi/), word by word: memory,
+ * address spaces, processes, waiting. exo_entry.h says how. */
 #include "os/linux/exo.h"
 
-#include "abi/console.capnp.h"
-#include "abi/entropy.capnp.h"
 #include "abi/libos.capnp.h"
 #include "abi/memory.capnp.h"
 #include "abi/module.h"
-#include "abi/power.capnp.h"
 #include "abi/process.capnp.h"
 #include "abi/space.capnp.h"
-#include "abi/timer.capnp.h"
-#include "os/linux/assert.h"
+#include "os/linux/exo_entry.h"
 #include "os/linux/pages.h"
-#include "os/linux/task.h"
 #include "rt/module_string.h"
-#include "rt/ring.h"
 
-enum { SLOT = 120, SLOT_RESULTS = 64, RESULTS_SIZE = SLOT - SLOT_RESULTS };
 enum { START_WORDS = 5 }; /* of ThreadStart; what is not sent of a struct is 0 */
-_Static_assert(SLOT * (int)RING_SQ_ENTRIES <= (int)RING_AREA_SIZE, "one slot for each entry");
 _Static_assert((int)LIBOS_SPAWN_PARAMS_MESSAGE_BYTES + 8 * (int)START_WORDS <=
                    SLOT_RESULTS, "");
 _Static_assert((int)LIBOS_SPAWN_RESULTS_MESSAGE_BYTES <= (int)RESULTS_SIZE, "");
 
-/* The longest message of console data, in the ring's area. */
-enum { CONSOLE_MOST = RING_AREA_SIZE - 64 };
-
 struct exo_caps exo;
 
-/* The root pointer of a message, and the pointer to capability `i` beside it. */
-#define ROOT(data_words, pointers) ((uint64_t)(pointers) << 48 | (uint64_t)(data_words) << 32)
-#define SHAPE(name) ROOT(name##_DATA_WORDS, name##_POINTERS)
-#define CAPABILITY(i) ((uint64_t)(i) << 32 | 3)
+uint32_t exo_find(const char *name)
+{
+	const struct capset *set = (const struct capset *)MODULE_CAPSET;
+
+	for (uint32_t i = 0; i < set->count; i++)
+		if (strcmp(set->entries[i].name, name) == 0)
+			return set->entries[i].cap;
+	return 0;
+}
 
 void exo_begin(void)
 {
@@ -46,66 +36,9 @@ void exo_begin(void)
 		{ "space", &exo.space },     { "module", &exo.module }, { "initrd", &exo.initrd },
 		{ "start", &exo.start },     { "entropy", &exo.entropy },
 	};
-	const struct capset *set = (const struct capset *)MODULE_CAPSET;
 
-	for (uint32_t i = 0; i < set->count; i++)
-		for (size_t j = 0; j < sizeof wanted / sizeof wanted[0]; j++)
-			if (strcmp(set->entries[i].name, wanted[j].name) == 0)
-				*wanted[j].cap = set->entries[i].cap;
-}
-
-/* The next entry, all but its message filled in. The message's place is left
- * in *words. */
-static inline __attribute__((always_inline)) struct ring_sqe *
-prepare(struct ring *ring, uint32_t cap, uint64_t interface, uint16_t method, uint32_t size,
-        uint64_t **words)
-{
-	uint32_t index = ring->sq_tail % RING_SQ_ENTRIES;
-	struct ring_sqe *e = &ring->sq[index];
-
-	e->op = RING_CALL;
-	e->caps_how = 0;
-	e->method = method;
-	e->cap = cap;
-	e->interface = interface;
-	e->params = (uintptr_t)&ring->area[index * SLOT];
-	e->params_size = size;
-	e->results_size = 0;
-	*words = (uint64_t *)&ring->area[index * SLOT];
-	return e;
-}
-
-static inline __attribute__((always_inline)) void with_results(struct ring_sqe *e)
-{
-	e->results = e->params + SLOT_RESULTS;
-	e->results_size = RESULTS_SIZE;
-}
-
-static inline __attribute__((always_inline)) void with_cap(struct ring_sqe *e, uint32_t cap)
-{
-	e->caps[e->caps_count++] = cap;
-}
-
-/* Submits everything and takes all completions; the first bad status counts.
- * An interrupted wait is resumed: the interruption is the program's. */
-static inline enum status run(struct ring *ring, const struct ring_cqe **last)
-{
-	uint32_t pending = ring->sq_tail - ring->sq_head;
-	enum status status = STATUS_OK;
-
-	*last = NULL;
-	while (pending != 0) {
-		const struct ring_cqe *done;
-		if (ring_enter(pending, RING_FOREVER) == STATUS_INVALID)
-			exo_exit(-1); /* our ring is nonsense: there is no way to say so */
-		while ((done = ring_done(ring)) != NULL) {
-			pending--;
-			*last = done;
-			if (done->status != STATUS_OK && status == STATUS_OK)
-				status = (enum status)done->status;
-		}
-	}
-	return status;
+	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+		*wanted[i].cap = exo_find(wanted[i].name);
 }
 
 enum status exo_flush(void)
@@ -125,36 +58,6 @@ static void queue(struct ring *ring)
 	ring_push(ring);
 	if (ring->sq_tail - ring->sq_head == RING_SQ_ENTRIES)
 		current()->flush_status = exo_flush();
-}
-
-/* One call, prepared and now to be made. */
-static inline __attribute__((always_inline)) enum status call(struct ring *ring)
-{
-	const struct ring_cqe *last;
-
-	ring_push(ring);
-	return run(ring, &last);
-}
-
-static inline __attribute__((always_inline)) enum status call_for(struct ring *ring,
-                                                                  const struct ring_cqe **done)
-{
-	ring_push(ring);
-	return run(ring, done);
-}
-
-/* The capability that pointer word `word` of the results names. */
-static uint32_t cap_of(const struct ring_cqe *done, uint64_t word)
-{
-	uint32_t index = (uint32_t)(word >> 32);
-
-	assert((uint32_t)word == 3 && index < RING_CAPS);
-	return done->caps[index];
-}
-
-static const uint64_t *results_of(const struct ring_sqe *e)
-{
-	return (const uint64_t *)(uintptr_t)e->results;
 }
 
 /* Memory. */
@@ -520,6 +423,40 @@ void exo_queue_wait(uint32_t process)
 	queue(ring);
 }
 
+/* No name: all that the program of the process `cap` holds by name. */
+static void fill_grant(struct ring *ring, uint32_t process, const char *name, uint32_t cap)
+{
+	uint32_t size = (uint32_t)strlen(name) + 1, text = (size + 7) / 8;
+	uint64_t *words;
+	struct ring_sqe *e = prepare(ring, process, PROCESS_ID, PROCESS_GRANT, 24 + 8 * text, &words);
+
+	assert(size <= CAPSET_NAME);
+	words[0] = SHAPE(PROCESS_GRANT_PARAMS);
+	words[1] = (uint64_t)size << 35 | (uint64_t)2 << 32 | 1 << 2 | 1; /* bytes, a word on */
+	words[2] = CAPABILITY(0);
+	words[2 + text] = 0; /* what is left of the last word */
+	memcpy(&words[3], name, size);
+	with_cap(e, cap);
+}
+_Static_assert(PROCESS_GRANT_PARAMS_DATA_WORDS == 0 && PROCESS_GRANT_PARAMS_POINTERS == 2, "");
+_Static_assert(PROCESS_GRANT_PARAMS_MESSAGE_BYTES + CAPSET_NAME <= (int)SLOT_RESULTS, "");
+
+enum status exo_grant(uint32_t process, const char *name, uint32_t cap)
+{
+	struct ring *ring = current()->ring;
+
+	fill_grant(ring, process, name, cap);
+	return call(ring);
+}
+
+void exo_queue_inherit(uint32_t process, uint32_t from)
+{
+	struct ring *ring = current()->ring;
+
+	fill_grant(ring, process, "", from);
+	queue(ring);
+}
+
 void exo_queue_release(uint32_t cap)
 {
 	struct ring *ring = current()->ring;
@@ -565,132 +502,4 @@ void exo_queue_wake(const uint32_t *word, uint32_t most)
 
 	prepare_word(ring, RING_WAKE, word, most);
 	queue(ring);
-}
-
-/* The machine. */
-
-void exo_console_write(const void *bytes, size_t size)
-{
-	struct ring *ring = current()->ring;
-	const uint8_t *from = bytes;
-
-	(void)exo_flush();
-	while (size > 0) {
-		size_t part = size < CONSOLE_MOST ? size : CONSOLE_MOST;
-		uint64_t words_of_data = (part + 7) / 8;
-		uint64_t *words = (uint64_t *)ring->area;
-		struct ring_sqe *e = ring_next(ring);
-		uint64_t *unused;
-
-		prepare(ring, exo.console, CONSOLE_ID, CONSOLE_WRITE,
-		        (uint32_t)(16 + words_of_data * 8), &unused);
-		e->params = (uintptr_t)words;
-		words[0] = SHAPE(CONSOLE_WRITE_PARAMS);
-		words[1] = (uint64_t)part << 35 | (uint64_t)2 << 32 | 1; /* list of bytes, next word on */
-		words[1 + words_of_data] = 0;
-		memcpy(&words[2], from, part);
-		if (call(ring) != STATUS_OK)
-			return;
-		from += part;
-		size -= part;
-	}
-}
-_Static_assert(CONSOLE_WRITE_PARAMS_DATA_WORDS == 0 && CONSOLE_WRITE_PARAMS_POINTERS == 1, "");
-
-enum status exo_console_read(void *bytes, size_t *size)
-{
-	struct ring *ring = current()->ring;
-	const struct ring_cqe *done;
-	uint64_t *words;
-	size_t most = *size < 256 ? *size : 256;
-	struct ring_sqe *e = prepare(ring, exo.console, CONSOLE_ID, CONSOLE_READ, 16, &words);
-	struct console_read_results_reader reader;
-	struct capnp_data data;
-	enum status status;
-
-	words[0] = SHAPE(CONSOLE_READ_PARAMS);
-	words[1] = most;
-	e->results = (uintptr_t)ring->area + RING_AREA_SIZE / 2;
-	e->results_size = (uint32_t)(most + 32);
-	status = call_for(ring, &done);
-	if (status == STATUS_OK)
-		status = console_read_results_read((const void *)(uintptr_t)e->results,
-		                                   done->results_size, &reader);
-	if (status == STATUS_OK)
-		status = console_read_results_get_data(reader, &data);
-	if (status != STATUS_OK)
-		return status;
-	*size = data.size < most ? data.size : most;
-	memcpy(bytes, data.bytes, *size);
-	return STATUS_OK;
-}
-
-enum status exo_clock(uint64_t *realtime_offset, uint64_t *multiplier, uint32_t *shift,
-                      uint64_t *base)
-{
-	struct ring *ring = current()->ring;
-	uint64_t *words;
-	struct ring_sqe *e = prepare(ring, exo.timer, TIMER_ID, TIMER_NOW, 8, &words);
-	enum status status;
-
-	words[0] = 0;
-	with_results(e);
-	status = call(ring);
-	if (status != STATUS_OK)
-		return status;
-	*realtime_offset = results_of(e)[2];
-
-	e = prepare(ring, exo.timer, TIMER_ID, TIMER_SCALE, 8, &words);
-	words[0] = 0;
-	with_results(e);
-	status = call(ring);
-	if (status != STATUS_OK)
-		return status;
-	*multiplier = results_of(e)[1];
-	*shift = (uint32_t)results_of(e)[2];
-	*base = results_of(e)[3];
-	return STATUS_OK;
-}
-
-enum status exo_entropy(uint8_t bytes[EXO_ENTROPY_SIZE])
-{
-	struct task *task = current();
-	struct ring *ring = task->ring;
-	struct entropy_read_results_reader reader;
-	const struct ring_cqe *done;
-	struct capnp_data data;
-	struct ring_sqe *e;
-	enum status status;
-	uint64_t *words;
-
-	task->flush_status = exo_flush();
-	e = prepare(ring, exo.entropy, ENTROPY_ID, ENTROPY_READ, 16, &words);
-	words[0] = SHAPE(ENTROPY_READ_PARAMS);
-	words[1] = EXO_ENTROPY_SIZE;
-	with_results(e);
-	status = call_for(ring, &done);
-	if (status == STATUS_OK)
-		status = entropy_read_results_read(results_of(e), done->results_size, &reader);
-	if (status == STATUS_OK)
-		status = entropy_read_results_get_data(reader, &data);
-	if (status != STATUS_OK)
-		return status;
-	if (data.size != EXO_ENTROPY_SIZE)
-		return STATUS_BAD_MESSAGE;
-	memcpy(bytes, data.bytes, EXO_ENTROPY_SIZE);
-	memset((void *)(uintptr_t)e->results, 0, RESULTS_SIZE);
-	return STATUS_OK;
-}
-_Static_assert(ENTROPY_READ_RESULTS_MESSAGE_BYTES + 8 + EXO_ENTROPY_SIZE <= (int)RESULTS_SIZE, "");
-
-_Noreturn void exo_power_off(uint32_t status)
-{
-	struct ring *ring = current()->ring;
-	uint64_t *words;
-
-	prepare(ring, exo.power, POWER_ID, POWER_OFF, 16, &words);
-	words[0] = SHAPE(POWER_OFF_PARAMS);
-	words[1] = status;
-	(void)call(ring);
-	exo_exit((int32_t)status);
 }

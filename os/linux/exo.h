@@ -42,6 +42,8 @@ struct exo_process {
 
 /* Reads the CapSet. */
 void exo_begin(void);
+/* What it calls `name`, or 0. */
+uint32_t exo_find(const char *name);
 
 /* Memory. */
 MUST_CHECK enum status exo_allocate(uint64_t pages, uint32_t *object);
@@ -77,6 +79,10 @@ void exo_interrupt(uint32_t thread);
 void exo_queue_kill(uint32_t process);
 void exo_queue_wait(uint32_t process); /* done when its last thread has ended */
 void exo_queue_release(uint32_t cap);
+/* Into the CapSet of the process's program: a capability by that name, of less than
+ * 40 bytes; or all that another's program holds by name. */
+MUST_CHECK enum status exo_grant(uint32_t process, const char *name, uint32_t cap);
+void exo_queue_inherit(uint32_t process, uint32_t from);
 _Noreturn void exo_exit(int32_t code);
 
 /* Waiting. exo_park() takes along what was queued. */

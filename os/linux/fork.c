@@ -100,6 +100,7 @@ static bool copy_state(struct task *parent, struct task *child)
 	memcpy(child->limits, parent->limits, sizeof child->limits);
 	memcpy(child->name, parent->name, sizeof child->name);
 	child->start_time = env_monotonic();
+	child->granted = parent->granted;
 	return true;
 }
 
@@ -144,6 +145,23 @@ static void end_process(struct task *child)
 	(void)exo_flush();
 }
 
+/* A process whose PID is no task's. One that has moved to another libOS and ended
+ * there has given its PID back, though here its parent may not have looked yet. */
+static enum status spawn(const struct exo_start *start, struct exo_process *out)
+{
+	enum status status = exo_spawn(start, out);
+
+	for (uint32_t tries = task_count(); status == STATUS_OK && task_find(out->pid) != NULL; tries--) {
+		exo_queue_kill(out->process);
+		exo_queue_release(out->thread);
+		exo_queue_release(out->space);
+		exo_queue_release(out->process);
+		(void)exo_flush();
+		status = tries > 0 ? exo_spawn(start, out) : STATUS_NO_SLOT;
+	}
+	return status;
+}
+
 /* Makes the child's process, and its thread or the one that it borrows. False:
  * the exokernel has no room for it. */
 static bool make_process(struct task *parent, struct task *child)
@@ -157,13 +175,15 @@ static bool make_process(struct task *parent, struct task *child)
 	struct exo_start later = vfork_own_start(child);
 	struct exo_process process;
 
-	if (exo_spawn(child->borrows ? &later : &start, &process) != STATUS_OK)
+	if (spawn(child->borrows ? &later : &start, &process) != STATUS_OK)
 		return false;
 	child->pid = process.pid;
 	child->process_cap = process.process;
 	child->space_cap = process.space;
 	child->thread_cap = process.thread;
 	child->host_cap = process.process;
+	if (child->granted)
+		exo_queue_inherit(child->process_cap, parent->host_cap);
 	if (!child->borrows) {
 		child->mm->space = process.space;
 		mm_queue_share(parent->mm, child->mm);

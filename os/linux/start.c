@@ -156,6 +156,17 @@ static void run_first(struct regs *regs)
 		no_program(manifest.program_path.bytes, result);
 }
 
+/* What the manifest gives the program itself; its children have it from there. */
+static void grant_program(struct task *task)
+{
+	for (uint32_t i = 0; i < manifest.program_grants.count; i++) {
+		struct manifest_grant grant = manifest_grant(manifest.program_grants, i);
+		if (exo_grant(task->process_cap, grant.name.bytes, exo_find(grant.source.bytes)) != STATUS_OK)
+			fatal("what the program is to hold cannot be granted", i);
+		task->granted = true;
+	}
+}
+
 /* PID 1's thread. */
 static void begin(void)
 {
@@ -163,6 +174,7 @@ static void begin(void)
 
 	lock_take();
 	open_console(current());
+	grant_program(current());
 	run_first(regs);
 	hide(exo.start, LAYOUT_START, start_pages);
 	lock_drop();

@@ -57,6 +57,7 @@ struct task {
 	uint32_t process_cap, space_cap, thread_cap;
 	uint32_t host_cap;      /* the process that its thread is one of */
 	uint32_t slot;
+	bool granted;           /* its program may hold capabilities */
 
 	/* Family. */
 	struct task *next_in_table; /* of those whose PID has the same hash */

@@ -221,6 +221,8 @@ void trap_program(uint64_t vector, uint64_t address, uint64_t error, struct regs
 	if (vector == MODULE_VECTOR_INTERRUPT) /* only to see what task->work says */
 		return;
 	lock_take();
+	if (vector == MODULE_VECTOR_LEFT) /* by `exit` of the exokernel, or to another libOS */
+		process_exit(status_exited((int32_t)address));
 	note_trap(vector, error, 0);
 	trap_signal(vector, regs);
 	lock_drop();

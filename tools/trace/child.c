@@ -256,9 +256,11 @@ bool child_read(struct child *c, uint64_t address, void *to, size_t size)
 	       pread(c->memory, to, size, (off_t)address) == (ssize_t)size;
 }
 
+/* The code in its own page makes system calls of the host's: a recording that says where
+ * an answer goes must not put another there. */
 bool child_write(struct child *c, uint64_t address, const void *from, size_t size)
 {
-	return address <= INT64_MAX &&
+	return address >= CHILD_PAGE + PAGE && address <= INT64_MAX &&
 	       pwrite(c->memory, from, size, (off_t)address) == (ssize_t)size;
 }
 

@@ -2,7 +2,8 @@
  *
  * It has nothing mapped but what it is told to map, so the program's fixed
  * addresses are free. None of its system calls reaches the host's kernel: each
- * one stops it, and the caller plays the exokernel (ptrace, PTRACE_SYSEMU). */
+ * one stops it, and the caller plays the exokernel (ptrace, PTRACE_SYSEMU). (But a
+ * call into the host's vsyscall page, which cannot be unmapped, tells the time.) */
 #pragma once
 
 #include <stdbool.h>
@@ -45,7 +46,8 @@ long child_map(struct child *c, uint64_t address, uint64_t size, int protection,
 long child_unmap(struct child *c, uint64_t address, uint64_t size);
 long child_protect(struct child *c, uint64_t address, uint64_t size, int protection);
 
-/* False: not mapped. Protection does not matter. */
+/* False: not mapped. Protection does not matter; but nothing is written to the child's
+ * own page. */
 bool child_read(struct child *c, uint64_t address, void *to, size_t size);
 bool child_write(struct child *c, uint64_t address, const void *from, size_t size);
 

@@ -377,10 +377,12 @@ static void print_start(FILE *out, struct trace_event_start_reader start)
 
 static void print_end(FILE *out, struct trace_event_end_reader end)
 {
-	static const char *const reasons[] = { "exits", "is killed", "faults", "has moved" };
+	static const char *const reasons[] = { "exits", "is killed", "faults", "has moved",
+	                                       "ends with its ledger" };
 	uint32_t reason = trace_event_end_get_reason(end);
 
-	fprintf(out, "%s, code %" PRId32, reason < 4 ? reasons[reason] : "ends",
+	fprintf(out, "%s, code %" PRId32,
+	        reason < sizeof reasons / sizeof *reasons ? reasons[reason] : "ends",
 	        trace_event_end_get_code(end));
 	if (trace_event_end_get_instruction(end))
 		fprintf(out, ", at %" PRIx64, trace_event_end_get_instruction(end));

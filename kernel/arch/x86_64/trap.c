@@ -36,7 +36,7 @@ static void system_call(struct thread *t, unsigned kind, uint64_t number, uint64
 		ring_enter(t, kind, first, second);
 		return;
 	case SYS_EXIT:
-		thread_kill(t, (int32_t)first, END_REASON_EXITED);
+		thread_leave(t, (int32_t)first, END_REASON_EXITED);
 		return;
 	default:
 		t->regs.rax = STATUS_INVALID;

@@ -246,6 +246,12 @@ static inline void sti_hlt_cli(void)
 	__asm__ volatile("sti; hlt; cli" ::: "memory");
 }
 
+/* The same for one that is due already, if there is. */
+static inline void sti_nop_cli(void)
+{
+	__asm__ volatile("sti; nop; cli" ::: "memory");
+}
+
 static inline void pause(void)
 {
 	__asm__ volatile("pause" ::: "memory");

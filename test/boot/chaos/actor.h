@@ -36,7 +36,6 @@
 
 #define CHAOS_INTERFACE UINT64_C(0xc4a05c4a05c4a050)
 #define CANARY_INTERFACE UINT64_C(0xca7a41ca7a41ca70)
-#define NURSERY_INTERFACE UINT64_C(0x96853896853896f0)
 
 /* What a capability is. The first ones travel between actors. */
 enum kind {
@@ -45,7 +44,7 @@ enum kind {
 	K_CONTROL, K_CONTEXT, K_LIBOS, K_TIMER, K_ENTROPY, K_SPAWNER, K_TABLE, K_CANARY,
 	K_TRAVEL, /* below this */
 	K_OWNTHREAD = K_TRAVEL, K_INSPECTOR, K_MESSAGES,
-	K_BOARD, K_NURSERY, K_SELF, K_OWNLIBOS, K_HERE, /* by name only */
+	K_BOARD, K_SELF, K_OWNLIBOS, K_HERE, /* by name only */
 	KINDS
 };
 
@@ -78,7 +77,6 @@ struct held {
 	uint32_t cap;
 	uint8_t info; /* memory: its pages; else whether it was started or bound */
 	bool fixed;   /* stays, come what may */
-	bool plain;   /* it is no lease, for sure */
 };
 
 struct used {
@@ -265,20 +263,13 @@ static bool named(const char *a, const char *b)
 
 static unsigned kind_of_entry(const struct capset_entry *e)
 {
-	static const struct { const char *name; uint8_t kind; } names[] = {
-		{ "board", K_BOARD }, { "nursery", K_NURSERY },
-	};
-
-	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (named(e->name, names[i].name))
-			return names[i].kind;
+	if (named(e->name, "board"))
+		return K_BOARD;
 	for (unsigned kind = 1; kind < K_BOARD; kind++)
 		if (interface_of[kind] == e->interface)
 			return kind;
 	return K_NONE;
 }
-
-static bool first_generation; /* what the CapSet has is from the director */
 
 static void learn_capset(struct actor *a)
 {
@@ -287,8 +278,7 @@ static void learn_capset(struct actor *a)
 		unsigned kind = kind_of_entry(e);
 
 		if (kind != K_NONE)
-			keep(a, kind, (struct held){ .cap = e->cap, .info = 1, .fixed = true,
-			                             .plain = first_generation });
+			keep(a, kind, (struct held){ .cap = e->cap, .info = 1, .fixed = true });
 		if (named(e->name, "space"))
 			keep(a, K_HERE, (struct held){ .cap = e->cap, .fixed = true });
 		if (named(e->name, "self"))
@@ -313,7 +303,6 @@ struct op {
 	bool (*make)(struct actor *a, struct request *q);
 	/* Or NULL: what is to be done when it was answered OK. */
 	void (*done)(struct actor *a, struct slot *slot, const struct ring_cqe *cqe);
-	bool delicate; /* not spoiled: nobody could clean up */
 };
 
 static void note_used(struct request *q, unsigned kind, const struct held *h, bool moved)

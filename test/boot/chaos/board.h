@@ -24,7 +24,6 @@ struct failure {
 };
 
 struct board {
-	volatile uint32_t stop;
 	uint32_t data_page;           /* of the image: the first that is written to */
 	uint64_t seed;
 	uint64_t most;                /* steps */

@@ -1,13 +1,13 @@
 /* brood.h: how an actor makes a process that is an actor itself. One entry after
- * the other: the process, its memory, what it is granted; then its name is left
- * with the director (the nursery), who can end it whatever becomes of us; only then
- * it starts. Other operations go on in between, and the end may come at any time. */
+ * the other: the process, its memory, what it is granted; then it starts. Other
+ * operations go on in between, and the end may come at any time. Nobody keeps a name
+ * of it: it ends with the ledger that pays for it. */
 #pragma once
 
 #define BROOD_ROWS \
-	DELICATE(3, K_SPAWNER, op_brood, conceived, TAKEN, TAKEN, TAKEN), \
-	DELICATE(2, K_LIBOS, op_brood_under, conceived, TAKEN, TAKEN, TAKEN), \
-	DELICATE(60, K_NONE, op_nurse, NULL, 0),
+	OP(3, K_SPAWNER, op_brood, conceived, TAKEN, TAKEN, TAKEN), \
+	OP(2, K_LIBOS, op_brood_under, conceived, TAKEN, TAKEN, TAKEN), \
+	OP(60, K_NONE, op_nurse, NULL, 0),
 
 #include "test/boot/chaos/ops_life.h"
 #include "test/boot/chaos/ops_memory.h"
@@ -16,8 +16,8 @@ extern const uint8_t native_image[], native_image_end[];
 _Noreturn void chaos_child(uint64_t seed, struct ring *ring, const struct capset *capset);
 
 enum brood_stage {
-	B_NONE, B_TEXT, B_DATA, B_STACK, B_BOARD, B_SELF, B_SPACE, B_NURSERY, B_LEDGER, B_GIFT,
-	B_REGISTER, B_START, B_STAGES
+	B_NONE, B_TEXT, B_DATA, B_STACK, B_BOARD, B_SELF, B_SPACE, B_LEDGER, B_GIFT,
+	B_START, B_STAGES
 };
 enum { B_BEGUN = 1, B_NURSED }; /* what an entry is for it */
 enum { BROOD_BYTES = 110 * 4096, BROOD_STACK_PAGES = 4 };
@@ -32,15 +32,13 @@ static void begin_child(struct actor *a, struct thread_start_builder start)
 static bool may_brood(const struct actor *a)
 {
 	return a->brood.stage == B_NONE && !a->brood.busy && !a->module && !a->chain_kind &&
-	       has(a, K_NURSERY) && has(a, K_HERE);
+	       has(a, K_HERE);
 }
 
-/* From the spawner, or under a libOS; not through a lease, of which all of it would
- * be, out of the nursery's reach when that is revoked. */
+/* From the spawner, or under a libOS. */
 static bool op_brood(struct actor *a, struct request *q)
 {
-	if (!may_brood(a) || !call_on(a, q, K_SPAWNER, PROCESS_SPAWNER_CREATE) ||
-	    !q->slot->used[0].held.plain)
+	if (!may_brood(a) || !call_on(a, q, K_SPAWNER, PROCESS_SPAWNER_CREATE))
 		return false;
 	struct process_spawner_create_params_builder p = process_spawner_create_params_build(&q->b);
 	begin_child(a, process_spawner_create_params_init_start(p));
@@ -55,8 +53,7 @@ static bool op_brood(struct actor *a, struct request *q)
 
 static bool op_brood_under(struct actor *a, struct request *q)
 {
-	if (!may_brood(a) || !call_on(a, q, K_LIBOS, LIBOS_SPAWN) ||
-	    !q->slot->used[0].held.plain)
+	if (!may_brood(a) || !call_on(a, q, K_LIBOS, LIBOS_SPAWN))
 		return false;
 	struct libos_spawn_params_builder p = libos_spawn_params_build(&q->b);
 	begin_child(a, libos_spawn_params_init_start(p));
@@ -93,7 +90,7 @@ static void brood_answered(struct actor *a, const struct slot *slot, enum status
 	if (!slot->brood || b->stage == B_NONE || slot->brood != B_NURSED)
 		return;
 	/* One under a libOS whose domain is another's takes no grants. */
-	if (!ok && (b->stage < B_SELF || b->stage >= B_REGISTER)) {
+	if (!ok && (b->stage < B_SELF || b->stage == B_START)) {
 		abandon(a);
 		return;
 	}
@@ -154,7 +151,6 @@ static void brood_grant(struct actor *a, struct request *q, const char *name, un
 static bool op_nurse(struct actor *a, struct request *q)
 {
 	struct brood *b = &a->brood;
-	const struct held child = { .cap = b->process };
 	uint64_t image = (uintptr_t)native_image, data = image + board->data_page * UINT64_C(4096);
 
 	if (b->stage == B_NONE || b->busy || a->chain_kind)
@@ -180,19 +176,11 @@ static bool op_nurse(struct actor *a, struct request *q)
 	case B_SPACE:
 		brood_grant(a, q, "space", K_SPACE, b->space);
 		break;
-	case B_NURSERY:
-		brood_grant(a, q, "nursery", K_NURSERY, 0);
-		break;
 	case B_LEDGER:
 		brood_grant(a, q, "ledger", K_LEDGER, 0);
 		break;
 	case B_GIFT:
 		brood_grant(a, q, "gift", some_kind(a), 0);
-		break;
-	case B_REGISTER:
-		call_brood(q, pick(a, K_NURSERY)->cap, NURSERY_INTERFACE, 0);
-		(void)capnp_init_root(&q->b, 0, 0);
-		(void)attach_held(q, K_PROCESS, &child, false);
 		break;
 	default:
 		call_brood(q, b->thread, THREAD_ID, THREAD_START);

@@ -1,6 +1,6 @@
 /* director.h: who starts all the others, ends them, and counts. It is the IIS, and
- * has what it gives: a purse to each cell, and the means to end every process that
- * the cells make (the nursery). */
+ * has what it gives: to each cell a purse, that it lives on with all that it makes, and
+ * that is ended with it. Of the processes that the cells make it knows none. */
 #pragma once
 
 enum {
@@ -9,8 +9,7 @@ enum {
 	CELL_BYTES = 1200 << 10,
 	ROUND_STEPS = 12500,
 	DEFAULT_STEPS = 50000,
-	KNOWN = 1024,          /* processes of the nursery */
-	ARRIVALS = 64,
+	ROUND = 120 << 20,     /* all the purses of a round, and what is left of ended ones */
 	CANARY_PRIORITY = 40,
 	STILL = 40,            /* looks at a cell that does nothing */
 	HELD_AT_ONCE = 3000,
@@ -21,7 +20,7 @@ enum {
 
 struct cell {
 	struct native_child child;
-	uint32_t purse, endpoint, facet;
+	uint32_t purse, spender, endpoint, facet;
 	uint64_t steps;      /* when last looked at */
 	unsigned still, lives;
 };
@@ -29,57 +28,8 @@ struct cell {
 static struct cell cells[CELLS], module_cell;
 static uint32_t module_image; /* 0: there is none */
 static uint64_t module_size;
-static uint32_t board_object, own_ledger, nursery_facet, canary_facet, control;
+static uint32_t board_object, own_ledger, round_ledger, canary_facet, control;
 static struct native_child canary_children[2];
-
-/* -- the nursery ------------------------------------------------------------------------------- */
-
-static volatile uint32_t arrived[ARRIVALS];
-static volatile uint32_t arrivals, taken_in; /* so far; the first is the nursery's */
-static uint32_t known[KNOWN], known_count;
-static uint8_t nursery_stack[NATIVE_STACK] __attribute__((aligned(64)));
-static uint64_t nursery_inbox[(sizeof(struct ring_received) + RING_MESSAGE_MAX) / 8];
-
-static void nursery_took(const struct ring_cqe *done)
-{
-	if (done->caps[0] == 0)
-		return;
-	while (arrivals - taken_in == ARRIVALS)
-		__asm__ volatile("pause");
-	arrived[arrivals % ARRIVALS] = done->caps[0];
-	__asm__ volatile("" ::: "memory");
-	arrivals++;
-}
-
-_Noreturn static void nurse(struct native *me)
-{
-	const struct ring_received *r = (const struct ring_received *)nursery_inbox;
-	uint64_t token = 0;
-
-	for (;;) {
-		const struct ring_cqe *done;
-
-		*ring_next(me->ring) = (struct ring_sqe){
-			.op = RING_SERVE, .cap = (uint32_t)me->argument, .token = token,
-			.results = (uintptr_t)nursery_inbox, .results_size = sizeof nursery_inbox,
-		};
-		ring_push(me->ring);
-		while ((done = ring_done(me->ring)) == NULL)
-			(void)!ring_enter(1, RING_FOREVER);
-		canary_must((enum status)done->status, "the nursery cannot serve");
-		struct ring_cqe copy = *done;
-		token = r->token;
-		for (unsigned i = 1; i < RING_CAPS; i++)
-			if (copy.caps[i])
-				(void)!ring_release(me->ring, copy.caps[i]);
-		nursery_took(&copy);
-	}
-}
-
-static int nursery(struct native *me)
-{
-	nurse(me);
-}
 
 static uint32_t info_threads(uint32_t process)
 {
@@ -92,26 +42,6 @@ static uint32_t info_threads(uint32_t process)
 	    process_info_results_read(call.results, call.results_size, &r) != STATUS_OK)
 		return 0; /* what came is no process, or none any more */
 	return process_info_results_get_threads(r);
-}
-
-/* Those that have ended are forgotten; `all`: the others end now. */
-static void look_after(bool all)
-{
-	uint32_t left = 0;
-
-	while (taken_in != arrivals && known_count < KNOWN) {
-		known[known_count++] = arrived[taken_in % ARRIVALS];
-		taken_in++;
-	}
-	for (uint32_t i = 0; i < known_count; i++) {
-		if (all || known_count > KNOWN / 2)
-			(void)!native_kill(self, known[i], 1);
-		if (info_threads(known[i]))
-			known[left++] = known[i];
-		else
-			release(known[i]);
-	}
-	known_count = left;
 }
 
 /* -- what they are given ------------------------------------------------------------------------- */
@@ -155,8 +85,8 @@ struct gift {
 	uint32_t cap;
 };
 
-/* All that cell `c` is given; how many. */
-static unsigned gifts_of(unsigned c, struct gift *gifts)
+/* All that cell `c` is given, who spends from there; how many. */
+static unsigned gifts_of(unsigned c, uint32_t spender, struct gift *gifts)
 {
 	static const char *const names[] = { "timer", "entropy", "spawner", "libos", "modules" };
 	static const char *const peers[] = { "peer-0", "peer-1", "peer-2", "peer-3", "peer-4" };
@@ -164,9 +94,8 @@ static unsigned gifts_of(unsigned c, struct gift *gifts)
 
 	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
 		gifts[count++] = (struct gift){ names[i], native_find(self, names[i]) };
-	gifts[count++] = (struct gift){ "ledger", cells[c].purse };
+	gifts[count++] = (struct gift){ "ledger", spender };
 	gifts[count++] = (struct gift){ "endpoint", cells[c].endpoint };
-	gifts[count++] = (struct gift){ "nursery", nursery_facet };
 	gifts[count++] = (struct gift){ "canary", canary_facet };
 	gifts[count++] = (struct gift){ "control", control };
 	for (unsigned i = 0; i < CELLS; i++)
@@ -183,15 +112,25 @@ static void show_board(uint32_t space)
 
 static int (*cell_main)(struct native *);
 
+static void fill_purse(struct cell *cell, uint64_t bytes)
+{
+	OK(ledger_child(round_ledger, bytes, &cell->purse));
+	OK(ledger_make(cell->purse, LEDGER_SPENDER, &cell->spender));
+}
+
 static void start_cell(unsigned c)
 {
 	struct gift gifts[32];
 	struct cell *cell = &cells[c];
 	uint64_t seed = chaos_mix(board->seed ^ chaos_mix((uint64_t)c << 32 | cell->lives++));
-	unsigned count = gifts_of(c, gifts);
+	unsigned count;
 
+	fill_purse(cell, PURSE);
+	count = gifts_of(c, cell->spender, gifts);
+	self->payer = cell->purse;
 	OK(native_spawn_self(self, cell_main, (seed & ~UINT64_C(0xffff)) | c, CELL_BYTES,
 	                     &cell->child));
+	self->payer = 0;
 	for (unsigned i = 0; i < count; i++)
 		OK(native_grant(self, cell->child.process, gifts[i].name, gifts[i].cap));
 	show_board(cell->child.space);
@@ -201,8 +140,10 @@ static void start_cell(unsigned c)
 
 static void end_cell(struct cell *cell)
 {
-	(void)!native_kill(self, cell->child.process, 0);
+	OK(ledger_end_all(self, cell->purse));
 	native_forget(self, &cell->child);
+	release(cell->purse);
+	release(cell->spender);
 }
 
 /* -- the module's cell: a libOS with one process ---------------------------------------------------- */
@@ -223,6 +164,7 @@ static uint32_t load_module(unsigned lives)
 	libos_table_load_params_set_size(p, module_size);
 	libos_table_load_params_set_pages(p, MODULE_PAGES);
 	libos_table_load_params_set_timeout_ns(p, 10000000000);
+	libos_table_load_params_set_ledger(p, native_attach(&call, module_cell.purse));
 	OK(native_send(&call));
 	return call.caps[0];
 }
@@ -248,13 +190,15 @@ static void start_module(void)
 {
 	struct native_call call;
 	struct gift gifts[32];
-	unsigned count = gifts_of(0, gifts);
+	unsigned count;
 	uint64_t seed = chaos_mix(board->seed ^ chaos_mix((uint64_t)CELLS << 32 |
 	                                                  module_cell.lives));
 
 	if (!module_image)
 		return;
+	fill_purse(&module_cell, PURSE);
 	module_cell.endpoint = load_module(module_cell.lives++);
+	count = gifts_of(0, module_cell.spender, gifts);
 	for (unsigned i = 0; i < count; i++)
 		if (given_to_module(gifts[i].name))
 			grant_module(module_cell.endpoint, gifts[i].name, gifts[i].cap);
@@ -324,8 +268,8 @@ static uint64_t used_now(void)
 static void begin_round(void)
 {
 	make_control();
+	OK(ledger_child(own_ledger, ROUND, &round_ledger));
 	for (unsigned c = 0; c < CELLS; c++) {
-		OK(ledger_child(own_ledger, PURSE, &cells[c].purse));
 		cells[c].endpoint = make_endpoint();
 		cells[c].facet = facet_of(cells[c].endpoint, CHAOS_INTERFACE, c);
 	}
@@ -334,18 +278,17 @@ static void begin_round(void)
 	start_module();
 }
 
-/* Those whom nobody knows end by themselves, for they see the board. */
+/* All at once. */
 static void end_round(void)
 {
-	board->stop = 1;
-	nap_ticks(5);
+	OK(ledger_end_all(self, round_ledger));
 	end_module();
 	for (unsigned c = 0; c < CELLS; c++) {
 		end_cell(&cells[c]);
-		release(cells[c].purse);
 		release(cells[c].facet);
 		release(cells[c].endpoint);
 	}
+	release(round_ledger);
 	release(control);
 }
 
@@ -369,19 +312,16 @@ static void all_is_back(uint64_t before)
 	uint64_t used = 0;
 
 	for (uint64_t i = 0; i < SETTLING; i++) {
-		look_after(true);
 		used = used_now();
-		if (used == before && known_count == 0)
+		if (used == before)
 			break;
 		nap_ticks(1);
 	}
 	if (used != before) {
-		native_print(self, "chaos: %lu bytes were used before, and now %lu (%u known)\n",
-		             before, used, known_count);
+		native_print(self, "chaos: %lu bytes were used before, and now %lu\n", before, used);
 		tell_what_is_left();
 	}
 	CHECK(&check, used == before);
-	board->stop = 0;
 }
 
 /* No step for so long, and it hangs. */
@@ -393,7 +333,6 @@ static void play_round(uint64_t until)
 	begin_round();
 	while (board->steps < until && board->failures == 0 && check.failures == 0) {
 		nap_ticks(1);
-		look_after(false);
 		for (unsigned c = 0; c < CELLS; c++)
 			look_at_cell(c);
 		look_at_module();
@@ -538,14 +477,6 @@ static void set_up(void)
 		release(held[--count]);
 }
 
-static void start_nursery(void)
-{
-	uint32_t endpoint = make_endpoint(), thread;
-
-	nursery_facet = facet_of(endpoint, NURSERY_INTERFACE, 0);
-	OK(native_thread(self, nursery, endpoint, nursery_stack, sizeof nursery_stack, &thread));
-}
-
 static void tell(void)
 {
 	for (unsigned i = 0; i < OPS; i++) {
@@ -575,7 +506,6 @@ static void direct(int (*main)(struct native *))
 {
 	cell_main = main;
 	set_up();
-	start_nursery();
 	start_canary();
 	for (uint64_t steps = 0; steps < board->most && board->failures == 0 && check.failures == 0;) {
 		steps = steps + ROUND_STEPS < board->most ? steps + ROUND_STEPS : board->most;

@@ -185,8 +185,6 @@ static bool op_libos_grant(struct actor *a, struct request *q)
 	return true;
 }
 
-/* Let go, with its thread: the nursery does not know it, and a thread of it that lost
- * its context before it ran would be there for ever. */
 static bool op_libos_spawn(struct actor *a, struct request *q)
 {
 	if (!call_on(a, q, K_LIBOS, LIBOS_SPAWN))
@@ -199,7 +197,6 @@ static bool op_libos_spawn(struct actor *a, struct request *q)
 	return true;
 }
 
-/* Never started, for the same reason. */
 static bool op_libos_thread(struct actor *a, struct request *q)
 {
 	if (!call_on(a, q, K_LIBOS, LIBOS_THREAD) || !has(a, K_PROCESS))

@@ -11,7 +11,9 @@ static bool op_ledger_child(struct actor *a, struct request *q)
 {
 	if (!call_on(a, q, K_LEDGER, LEDGER_CHILD))
 		return false;
-	ledger_child_params_set_bytes(ledger_child_params_build(&q->b), below(a, 64) * 4096);
+	/* Sometimes enough for a process. */
+	ledger_child_params_set_bytes(ledger_child_params_build(&q->b),
+	                              below(a, one_in(a, 6) ? 300 : 64) * 4096);
 	return true;
 }
 

@@ -22,11 +22,9 @@ static const struct {
 	uint16_t plain;
 } table[] = {
 #define PLAIN(weight, kind, METHOD, ...) \
-	{ { #METHOD, weight, kind, { __VA_ARGS__ }, NULL, NULL, false }, METHOD }
+	{ { #METHOD, weight, kind, { __VA_ARGS__ }, NULL, NULL }, METHOD }
 #define OP(weight, kind, make, done, ...) \
-	{ { #make, weight, kind, { __VA_ARGS__ }, make, done, false }, 0 }
-#define DELICATE(weight, kind, make, done, ...) \
-	{ { #make, weight, kind, { __VA_ARGS__ }, make, done, true }, 0 }
+	{ { #make, weight, kind, { __VA_ARGS__ }, make, done }, 0 }
 	/* the ring */
 	OP(2, K_NONE, op_nop, NULL, 0),
 	OP(30, K_NONE, op_release, NULL, 0),
@@ -60,6 +58,8 @@ static const struct {
 	PLAIN(3, K_LEDGER, LEDGER_NOTIFICATION, K_NOTIFICATION),
 	PLAIN(3, K_LEDGER, LEDGER_REVOKER, K_REVOKER),
 	PLAIN(2, K_LEDGER, LEDGER_PARK_SPACE, K_PARKSPACE),
+	PLAIN(1, K_LEDGER, LEDGER_SPENDER, K_LEDGER),
+	PLAIN(1, K_LEDGER, LEDGER_END, 0),
 	/* memory */
 	OP(8, K_POOL, op_allocate, NULL, K_MEMORY),
 	PLAIN(1, K_POOL, MEMORY_POOL_AVAILABLE, 0),
@@ -114,12 +114,12 @@ static const struct {
 	OP(1, K_HANDLE, op_kill_by_handle, NULL, 0),
 	PLAIN(1, K_HANDLE, PROCESS_HANDLE_WAIT, 0),
 	/* libOSes */
-	DELICATE(3, K_TABLE, op_load, NULL, K_LIBOS),
+	OP(3, K_TABLE, op_load, NULL, K_LIBOS),
 	PLAIN(1, K_TABLE, LIBOS_TABLE_LIST, 0),
 	OP(3, K_LIBOS, op_libos_grant, NULL, 0),
 	PLAIN(1, K_LIBOS, LIBOS_SPACE, K_SPACE),
-	OP(2, K_LIBOS, op_libos_spawn, NULL, K_NONE, K_SPACE, K_NONE),
-	OP(1, K_LIBOS, op_libos_thread, NULL, K_NONE),
+	OP(2, K_LIBOS, op_libos_spawn, NULL, K_PROCESS, K_SPACE, K_THREAD),
+	OP(1, K_LIBOS, op_libos_thread, NULL, K_THREAD),
 	/* processor time */
 	OP(3, K_CONTROL, op_create_context, NULL, K_CONTEXT),
 	OP(1, K_CONTROL, op_child_control, NULL, K_CONTROL),
@@ -243,7 +243,7 @@ static bool make(struct actor *a, struct request *q, unsigned i)
 		.results = (uintptr_t)slot->results, .results_size = sizeof slot->results,
 	};
 	capnp_builder_start(&q->b, slot->params, sizeof slot->params);
-	if (a->chain_kind && (op->target != a->chain_kind || op->delicate))
+	if (a->chain_kind && op->target != a->chain_kind)
 		return false;
 	if (!op->make)
 		return call_on(a, q, op->target, table[i].plain);
@@ -305,7 +305,7 @@ static bool step(struct actor *a)
 		q.e.params_size = (uint32_t)capnp_builder_size(&q.b);
 	}
 	q.slot->meant = !q.e.chained;
-	if (!table[q.slot->op].op.delicate && one_in(a, SPOILED_ONE_IN)) {
+	if (one_in(a, SPOILED_ONE_IN)) {
 		spoil(a, &q);
 		q.slot->meant = false;
 		__atomic_fetch_add(&board->spoiled, 1, __ATOMIC_RELAXED);
@@ -338,8 +338,6 @@ static void cancel_oldest(struct actor *a)
 static void keep_answer(struct actor *a, struct slot *slot, const struct ring_cqe *cqe)
 {
 	bool own = table[slot->op].op.make == op_ask;
-	bool plain = table[slot->op].op.make == op_load && slot->used_count &&
-	             slot->used[0].held.plain;
 
 	for (unsigned i = 0; i < slot->used_count && !slot->meant; i++)
 		if (slot->used[i].moved)
@@ -349,13 +347,12 @@ static void keep_answer(struct actor *a, struct slot *slot, const struct ring_cq
 		return;
 	}
 	for (unsigned i = 0; i < RING_CAPS; i++) {
-		unsigned kind = slot->meant || table[slot->op].op.delicate ? slot->gives[i] : K_NONE;
+		unsigned kind = slot->meant ? slot->gives[i] : K_NONE;
 
 		if (kind != TAKEN && kind != K_NONE && cqe->caps[i] == 0)
 			chaos_failed("a capability did not come", a->random, slot->op, 0, i);
 		if (kind != TAKEN && cqe->caps[i])
-			keep(a, kind, (struct held){ .cap = cqe->caps[i], .info = slot->info,
-			                             .plain = plain });
+			keep(a, kind, (struct held){ .cap = cqe->caps[i], .info = slot->info });
 	}
 }
 
@@ -437,7 +434,7 @@ static void answered(struct actor *a, const struct ring_cqe *cqe)
 	} else if (slot->receives) {
 		received(a, slot, cqe);
 	} else {
-		if (table[slot->op].op.done && (slot->meant || table[slot->op].op.delicate))
+		if (table[slot->op].op.done && slot->meant)
 			table[slot->op].op.done(a, slot, cqe);
 		keep_answer(a, slot, cqe);
 	}
@@ -497,7 +494,7 @@ _Noreturn static void play(struct actor *a)
 	learn_capset(a);
 	for (;;) {
 		batch(a);
-		if (board->stop || one_in(a, EXIT_ONE_IN))
+		if (one_in(a, EXIT_ONE_IN))
 			ring_exit((int32_t)next(a));
 		if (one_in(a, FAULT_ONE_IN))
 			*(volatile uint64_t *)bad_address(a) = 1;

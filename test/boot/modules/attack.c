@@ -15,6 +15,7 @@
 #include "rt/module_string.h"
 #include "rt/ring.h"
 #include "test/boot/modules/attack_code.h"
+#include "test/boot/modules/calls.h"
 
 #define PROGRAM 0x400000ul
 #define PROGRAM_STACK 0x500000ul
@@ -61,6 +62,7 @@ static struct { uint64_t rip, rsp, address, error; uint32_t vector; } caught;
 static uint64_t argument;
 static uint64_t expected_address;
 static bool expected_trap;       /* of a program, which goes on */
+static bool left_is_busy;        /* when its program has left, it does not end */
 static void (*on_interrupt)(struct module_trap *);
 
 _Noreturn void module_start(uint64_t given);
@@ -119,6 +121,10 @@ void module_trap(struct trap *trap)
 	if (expected_trap && (its->cs & 3) == 3) {
 		return;
 	}
+	if (its->vector == MODULE_VECTOR_LEFT && left_is_busy)
+		spin(UINT64_MAX);
+	if (its->vector == MODULE_VECTOR_LEFT)
+		ring_exit((int32_t)its->address);
 	if (its->vector == MODULE_VECTOR_INTERRUPT && on_interrupt)
 		on_interrupt(its);
 	ring_exit((astray ? ASTRAY : TRAPPED) + (int32_t)its->vector);
@@ -565,6 +571,14 @@ static void signalled(void)
 		MUST(notification_wait_results_get_bits(r) == 1ul << turn);
 		check_ring();
 	}
+}
+
+/* What calls cost a module: fast as it can. */
+static void calls(void)
+{
+	uint64_t server = calls_of_server(ring, find("facet"));
+
+	ring_exit(calls_told(server, calls_of_timer(ring, find("timer"))));
 }
 
 static void vectors_kept_apart(void) { run_program(program_vectors); }

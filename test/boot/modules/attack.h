@@ -41,6 +41,7 @@ enum {
 	REFUSED_NOT = 0x7000,  /* + line: something was not as it must be */
 	TRAPPED = 0x100000,    /* + vector */
 	ASTRAY = 0x200000,     /* + vector: a trap, but not at the right address */
+	ASKED_STATUS = 0x5100, /* + status: what its program asked for got that */
 	CALLED = 0x300000,     /* the module's system call entry was entered */
 };
 
@@ -354,6 +355,7 @@ enum attack_number {
 	DEED(interrupt_at_page_edge) \
 	DEED(reader) \
 	DEED(signalled) \
+	DEED(calls) \
 	DEED(vectors_kept_apart) \
 	DEED(vectors_at_start)
 

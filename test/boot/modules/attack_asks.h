@@ -67,6 +67,7 @@ static void program_moves(void)
 	uint32_t target = give_program("target", find("target"));
 	struct capnp_builder b = prepare(target, LIBOS_ID, LIBOS_BECOME);
 
+	left_is_busy = (uint32_t)argument == 1;
 	libos_become_params_set_argument(libos_become_params_build(&b),
 	                                 ATTACK_ARGUMENT(KIND_CANARY, 0, 0));
 	ask(&b);

@@ -213,6 +213,5 @@ _Noreturn void module_start(uint64_t argument)
 		ring_exit(99);
 	board = (volatile struct board *)BOARD_MODULE_AT;
 	recruited = 1;
-	first_generation = true;
 	begin(argument & ~UINT64_C(0xff00));
 }

@@ -1,6 +1,7 @@
 /* attack_system.c: hostile modules at once, and what a holder of LibosTable,
  * Libos, Process and Thread may try with them. */
 #include "test/boot/native/attack.h"
+#include "test/boot/native/sched.h"
 
 #define FAR_RING (MODULE_REGION + 0x7fff0000)
 
@@ -416,6 +417,63 @@ static void move(const char *name, uint32_t deed, uint32_t target, uint64_t page
 	judge_release(&judge, libos);
 }
 
+/* One that has moved, and whose module is still busy with that, is the libOS's like
+ * any other: it ends with it. */
+static void one_that_leaves_ends_too(void)
+{
+	uint32_t target = judge_load(&judge, "target"), libos = judge_load(&judge, "hostile");
+	struct judge_start s = { .argument = ATTACK_ARGUMENT(KIND_DEED, DEED_program_moves, 1) };
+	struct victim leaves, faults;
+	struct ending end;
+
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_grant(&judge, libos, "target", target));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, libos, s, 0, &leaves));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_thread_start(&judge, leaves.thread));
+	say("leaving_has_arrived", soon_gone("target") && listed("hostile"));
+	s = good_start(), s.argument = ATTACK_ARGUMENT(KIND_INT1, 0x21, 0);
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, libos, s, 0, &faults));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_thread_start(&judge, faults.thread));
+	end = judge_wait(&judge, faults.process);
+	say("leaving_is_betrayed", end.reason == END_REASON_FAULTED);
+	end = judge_wait(&judge, leaves.process);
+	judge_say(&judge, "system", "leaving_ends_too",
+	          !end.hung && end.reason == END_REASON_KILLED && end.code == -1 && !listed("hostile"),
+	          &end);
+	judge_forget(&judge, &leaves);
+	judge_forget(&judge, &faults);
+	judge_release(&judge, libos);
+	judge_release(&judge, target);
+}
+
+/* Time that a thread under a module was bound to neither goes along nor is left for
+ * time without a limit: it does not move. */
+static void one_on_bound_time_stays(void)
+{
+	uint32_t target = judge_load(&judge, "target"), libos = judge_load(&judge, "hostile");
+	struct judge_start s = { .argument = ATTACK_ARGUMENT(KIND_DEED, DEED_program_moves, 0) };
+	uint32_t context = 0;
+	struct victim v;
+	struct ending end;
+
+	self = judge.self;
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_grant(&judge, libos, "target", target));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, libos, s, 0, &v));
+	CHECK_STATUS(&judge.check, STATUS_OK,
+	             create_context(native_find(self, "scheduling"), SCHEDULING_INFINITE, 0, 20, &context));
+	CHECK_STATUS(&judge.check, STATUS_OK, bind(context, v.thread));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_thread_start(&judge, v.thread));
+	end = judge_wait(&judge, v.process);
+	judge_say(&judge, "system", "bound_time_stays",
+	          judge_exited(&end, ASKED_STATUS + STATUS_BUSY) && listed("target"), &end);
+	judge_forget(&judge, &v);
+	judge_release(&judge, libos);
+	judge_release(&judge, context);
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, target, good_start(), 0, &v));
+	CHECK_STATUS(&judge.check, STATUS_OK, native_kill(self, v.process, 0));
+	judge_forget(&judge, &v);
+	judge_release(&judge, target);
+}
+
 static void program_moves(void)
 {
 	uint32_t target = judge_load(&judge, "target");
@@ -472,6 +530,8 @@ int native_main(struct native *self)
 		{ "page_taken_from_module", page_taken_from_module },
 		{ "isolated_outlived", isolated_outlived },
 		{ "module_fault_ends_all", module_fault_ends_all },
+		{ "one_that_leaves_ends_too", one_that_leaves_ends_too },
+		{ "one_on_bound_time_stays", one_on_bound_time_stays },
 		{ "program_moves", program_moves },
 		{ "program_moves_natively", program_moves_natively },
 	};

@@ -3,8 +3,9 @@
  *
  *   - a service beside them answers its client, correctly and in time (canary.h);
  *   - every entry gets one completion, and one that is refused brings nothing;
- *   - when all of them are killed, every ledger has what it had before; and at the
- *     end the exokernel finds its accounts exact.
+ *   - when the ledgers that they live on are ended, which is all that ends most of
+ *     them, every ledger has what it had before; and at the end the exokernel finds
+ *     its accounts exact.
  *
  * What they do: play.h. Every process is started again when it has ended, and the
  * whole several times (rounds). The file /chaos of the initrd may say "SEED STEPS";
@@ -57,7 +58,6 @@ static void start_of_actor(const struct actor *a, struct thread_start_builder st
 
 static int chaos_main(struct native *me)
 {
-	first_generation = true;
 	chaos_child(me->argument, me->ring, me->capset);
 }
 

@@ -142,12 +142,6 @@ static void let_go(void)
 		release(held[--held_count]);
 }
 
-static void nap(uint64_t nanoseconds)
-{
-	static uint32_t word;
-	REFUSED(TIMEOUT, ring_park(self->ring, &word, 0, nanoseconds));
-}
-
 static void memory_until_refused(void)
 {
 	uint32_t purse = child(own, PURSE), shop, object;

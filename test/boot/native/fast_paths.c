@@ -1,9 +1,11 @@
 /* fast_paths.c: threads that wait for one thing only, and what comes to them by the
- * fast ways meanwhile: answers, calls and signals, each compared with the long way; and
- * what else may come: an end, a suspension, an interrupt, a posted completion. */
-#include "test/boot/native/fast.h"
+ * fast ways meanwhile: signals, compared with the long way; and calls and answers, where
+ * the order of things is unusual. What else may come to them meanwhile: fast_waits.c. */
+#include "test/boot/native/fast_ask.h"
 
-enum { ROOM = 16, BELL = 5, PARKED = 999 };
+#include "abi/revoker.capnp.h"
+
+enum { ROOM = 16 };
 
 /* -- signals ------------------------------------------------------------------------------ */
 
@@ -33,9 +35,7 @@ static struct ring_sqe *ask_word(struct ring *ring, uint32_t cap, uint64_t inter
 	return e;
 }
 
-static volatile uint32_t posted, interrupted;
-
-/* The same, but for what was posted. */
+/* As take(), but for what was posted. */
 static enum status take_answer(struct ring *ring)
 {
 	enum status status = STATUS_COUNT;
@@ -213,186 +213,7 @@ static void an_equal_gets_its_turn(void)
 	release(n);
 }
 
-/* -- who waits is ended, suspended, interrupted, posted to --------------------------------- */
-
-static void park_a_moment(struct ring *ring)
-{
-	static uint32_t word;
-	struct ring_sqe *e = entry(ring, RING_PARK, 0);
-
-	e->user_data = PARKED;
-	e->word = (uintptr_t)&word;
-	e->timeout = MS;
-	ring_push(ring);
-}
-
-/* Asks once, and looks at whatever comes before the answer. */
-_Noreturn static void ask_stubbornly(uint64_t which, struct ring *ring)
-{
-	struct actor *a = &actors[which];
-	struct ring_sqe *e = entry(ring, RING_CALL, a->facet);
-	const struct ring_cqe *cqe;
-
-	e->interface = INTERFACE;
-	e->user_data = which + 1;
-	e->params = (uintptr_t)ring->area;
-	e->params_size = 32;
-	e->results = (uintptr_t)(ring->area + 512);
-	e->results_size = 64;
-	ring_push(ring);
-	for (;;) {
-		if (ring_enter(1, RING_FOREVER) == STATUS_INTERRUPTED) {
-			park_a_moment(ring); /* by a record beside the call's */
-			interrupted++;
-		}
-		while ((cqe = ring_done(ring)) != NULL) {
-			if (cqe->flags & RING_POSTED || cqe->user_data == PARKED) {
-				posted += cqe->user_data != PARKED;
-				continue;
-			}
-			a->status = (enum status)cqe->status;
-			a->who[0] = cqe->user_data;
-			a->answers++;
-		}
-		if (a->answers) /* a second one would be seen */
-			(void)!ring_enter(1, 20 * MS);
-		if (a->answers)
-			break;
-	}
-	while ((cqe = ring_done(ring)) != NULL)
-		a->answers += cqe->user_data != PARKED;
-	a->served = 1;
-	ring_exit(0);
-}
-
-static void start_asker(unsigned i, uint32_t facet)
-{
-	struct worker *w = act(i, ask_stubbornly);
-
-	actors[i].facet = facet;
-	OK(create_context(control, SCHEDULING_INFINITE, 0, 31, &w->context));
-	OK(bind(w->context, w->thread));
-	OK(native_start(self, w->thread));
-}
-
-static uint64_t token;
-
-/* We are the server: receives the next call, the fast way if we wait first. */
-static enum status receive(uint32_t endpoint, enum ring_op op, uint64_t answered)
-{
-	struct ring_sqe *e = entry(self->ring, op, endpoint);
-	struct ring_received *in = (struct ring_received *)(self->ring->area + 1024);
-	enum status status;
-
-	e->token = answered;
-	e->results = (uintptr_t)in;
-	e->results_size = 512;
-	e->params = (uintptr_t)self->ring->area;
-	e->params_size = op == RING_SERVE && answered ? 16 : 0;
-	ring_push(self->ring);
-	(void)!ring_enter(1, RING_FOREVER);
-	status = take(self->ring);
-	token = status == STATUS_OK ? in->token : 0;
-	return status;
-}
-
-static enum status give_back(uint64_t to)
-{
-	struct ring_sqe *e = entry(self->ring, RING_RETURN, 0);
-
-	e->token = to;
-	ring_push(self->ring);
-	(void)!ring_enter(1, RING_FOREVER);
-	return take(self->ring);
-}
-
-enum happening { NOTHING, ENDED, SUSPENDED, INTERRUPTED, POSTED, HAPPENINGS };
-
-static void happen(enum happening what, struct worker *w)
-{
-	struct ring_sqe *e;
-
-	switch (what) {
-	case ENDED:
-		OK(kill(w->thread));
-		break;
-	case SUSPENDED:
-		OK(plain_call(w->thread, THREAD_ID, THREAD_SUSPEND));
-		break;
-	case INTERRUPTED:
-		OK(plain_call(w->thread, THREAD_ID, THREAD_INTERRUPT));
-		break;
-	case POSTED:
-		e = entry(self->ring, RING_POST, w->thread);
-		e->target = 5;
-		ring_push(self->ring);
-		(void)!ring_enter(1, RING_FOREVER);
-		OK(take(self->ring));
-		break;
-	default:
-		break;
-	}
-}
-
-/* The bell rings after the answer has been given by SERVE: we come back from that. */
-static void answer_by_serve(uint32_t endpoint, uint32_t facet)
-{
-	start_asker(BELL, facet);
-	OK(receive(endpoint, RING_SERVE, token));
-	OK(give_back(token));
-	CHECK(&check, until(&actors[BELL].served, 1));
-	end_worker(&workers[BELL]);
-}
-
-static void while_it_waits_for_an_answer(enum happening what, bool by_serve)
-{
-	uint32_t endpoint = new_endpoint(), facet = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
-	struct actor *a = &actors[0];
-
-	posted = interrupted = 0;
-	/* The first makes us the endpoint's server. */
-	start_asker(1, facet);
-	OK(receive(endpoint, RING_RECV, 0));
-	OK(give_back(token));
-	CHECK(&check, until(&actors[1].served, 1));
-	end_worker(&workers[1]);
-	start_asker(0, facet);
-	OK(receive(endpoint, RING_RECV, 0));
-	until_state(&workers[0], THREAD_STATE_WAITING);
-	happen(what, &workers[0]);
-	if (what == INTERRUPTED)
-		CHECK(&check, until(&interrupted, 1));
-	if (what == POSTED)
-		CHECK(&check, until(&posted, 1));
-	if (what == ENDED)
-		CHECK_STATUS(&check, STATUS_GONE, give_back(token));
-	else if (by_serve)
-		answer_by_serve(endpoint, facet);
-	else
-		OK(give_back(token));
-	if (what == SUSPENDED) {
-		nap(5 * MS);
-		CHECK(&check, a->answers == 0 && thread_state(workers[0].thread) ==
-		                                        THREAD_STATE_SUSPENDED);
-		OK(plain_call(workers[0].thread, THREAD_ID, THREAD_RESUME));
-	}
-	if (what != ENDED) {
-		CHECK(&check, until(&a->served, 1));
-		CHECK(&check, a->answers == 1 && a->status == STATUS_OK && a->who[0] == 1);
-	}
-	CHECK(&check, posted == (what == POSTED) && interrupted == (what == INTERRUPTED));
-	end_worker(&workers[0]);
-	release(facet);
-	release(endpoint);
-}
-
-static void things_happen_to_callers(void)
-{
-	for (unsigned what = 0; what < HAPPENINGS; what++) {
-		while_it_waits_for_an_answer(what, false);
-		while_it_waits_for_an_answer(what, true);
-	}
-}
+/* -- who waits is ended or suspended -------------------------------------------------------- */
 
 /* A receive, or a wait for a signal, that is gone when what it waited for comes. */
 static void things_happen_to_those_who_wait(void)
@@ -407,7 +228,7 @@ static void things_happen_to_those_who_wait(void)
 	CHECK(&check, bits_of(n, NOTIFICATION_POLL, 1) == 1);
 	end_worker(&workers[0]);
 	start_waiter(0, n, 1, ROOM, PRIORITY);
-	happen(SUSPENDED, &workers[0]);
+	OK(plain_call(workers[0].thread, THREAD_ID, THREAD_SUSPEND));
 	OK(tell(n, NOTIFICATION_ID, 1, false));
 	nap(5 * MS);
 	CHECK(&check, waiters[0].awake == 0);
@@ -566,7 +387,7 @@ static void the_first_caller_still_lends(void)
 	start_client_at(2, facet, 0, 0, PRIORITY + 1);
 	CHECK(&check, until(&actors[2].answers, 1));
 	until_state(s, THREAD_STATE_WAITING);
-	happen(POSTED, s);
+	post_to(s->thread);
 	CHECK(&check, until(&posted_to, 1));
 	CHECK(&check, until(&actors[1].answers, 1));
 	for (unsigned i = 0; i < 3; i++)
@@ -575,12 +396,78 @@ static void the_first_caller_still_lends(void)
 	release(endpoint);
 }
 
+/* -- who waits by a lease ---------------------------------------------------------------- */
+
+static uint32_t leased(uint32_t revoker, uint32_t object)
+{
+	struct native_call call;
+
+	native_call(&call, self, revoker, REVOKER_ID, REVOKER_LEASE);
+	revoker_lease_params_set_object(revoker_lease_params_build(&call.params),
+	                                native_attach(&call, object));
+	OK(native_send(&call));
+	return call.caps[0];
+}
+
+/* Answers until it is refused. */
+_Noreturn static void serve_until_refused(uint64_t which, struct ring *ring)
+{
+	struct actor *a = &actors[which];
+	struct ring_received *in = (struct ring_received *)(ring->area + 512);
+	uint64_t answered = 0;
+
+	while (a->status == STATUS_COUNT) {
+		struct ring_sqe *e = entry(ring, RING_SERVE, a->endpoint);
+		enum status status;
+
+		e->token = answered;
+		e->results = (uintptr_t)in;
+		e->results_size = 512;
+		ring_push(ring);
+		(void)!ring_enter(1, RING_FOREVER);
+		status = take(ring);
+		answered = in->token;
+		if (status)
+			a->status = status;
+		else
+			a->served++;
+	}
+	ring_exit(0);
+}
+
+/* It waits for the next call when its lease is revoked: that call is not for it. */
+static void who_waits_by_a_dead_lease_gets_nothing(void)
+{
+	uint32_t endpoint = new_endpoint(), facet = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	uint32_t revoker = made(native_find(self, "ledger"), LEDGER_ID, LEDGER_REVOKER);
+	uint32_t lease = leased(revoker, endpoint);
+	struct worker *s = act(0, serve_until_refused);
+
+	actors[0].endpoint = lease;
+	OK(native_start(self, s->thread));
+	until_state(s, THREAD_STATE_WAITING);
+	start_asker(1, facet);
+	CHECK(&check, until(&actors[1].served, 1));
+	until_state(s, THREAD_STATE_WAITING);
+	OK(plain_call(revoker, REVOKER_ID, REVOKER_REVOKE));
+	start_asker(2, facet);
+	until_state(s, THREAD_STATE_ENDED);
+	CHECK(&check, actors[0].served == 1 && actors[0].status == STATUS_GONE);
+	OK(receive(endpoint, RING_RECV, 0));
+	OK(give_back(token));
+	CHECK(&check, until(&actors[2].served, 1));
+	CHECK(&check, actors[2].answers == 1 && actors[2].status == STATUS_OK);
+	for (unsigned i = 0; i < 3; i++)
+		end_worker(&workers[i]);
+	release(lease), release(revoker), release(facet), release(endpoint);
+}
+
 int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
-		signals_by_both_ways, an_equal_gets_its_turn, things_happen_to_callers,
-		things_happen_to_those_who_wait, an_entry_of_long_ago,
-		the_first_caller_still_lends,
+		signals_by_both_ways, an_equal_gets_its_turn, things_happen_to_those_who_wait,
+		an_entry_of_long_ago, the_first_caller_still_lends,
+		who_waits_by_a_dead_lease_gets_nothing,
 	};
 
 	start_sched(given, "fast_paths");

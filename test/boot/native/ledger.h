@@ -78,6 +78,31 @@ MUST_CHECK static inline enum status ledger_make(uint32_t ledger, uint16_t metho
 	return status;
 }
 
+/* One call of Ledger.end; and as many as it takes. */
+MUST_CHECK static inline enum status ledger_end_some(struct native *me, uint32_t ledger,
+                                                     bool *more)
+{
+	struct native_call call;
+	struct ledger_end_results_reader results;
+	native_call(&call, me, ledger, LEDGER_ID, LEDGER_END);
+	enum status status = native_send(&call);
+	if (status == STATUS_OK)
+		status = ledger_end_results_read(call.results, call.results_size, &results);
+	if (status == STATUS_OK)
+		*more = ledger_end_results_get_more(results);
+	return status;
+}
+
+MUST_CHECK static inline enum status ledger_end_all(struct native *me, uint32_t ledger)
+{
+	enum status status;
+	bool more = false;
+	do
+		status = ledger_end_some(me, ledger, &more);
+	while (status == STATUS_OK && more);
+	return status;
+}
+
 static inline struct account account_of(uint32_t ledger)
 {
 	struct account account = { 0, 0, 0 };
@@ -96,10 +121,8 @@ static inline uint64_t left(uint32_t ledger)
  * it ran on another CPU is let go of a little later. */
 static inline bool comes_back(uint32_t ledger, uint64_t bytes, unsigned patience)
 {
-	static uint32_t word;
-
 	for (unsigned i = 0; i < patience && left(ledger) != bytes; i++)
-		REFUSED(TIMEOUT, ring_park(self->ring, &word, 0, 1000000));
+		nap(1000000);
 	return left(ledger) == bytes;
 }
 

@@ -203,6 +203,7 @@ static void pids_begin_at_1(void)
 	REFUSED(INVALID, spawn_under(libos, UINT32_MAX, 0x400000, &first));
 	OK(spawn_under(libos, 1, 0x400000, &first));
 	CHECK(&check, first.pid == 1);
+	REFUSED(DENIED, grant_libos(libos, "late", board_object));
 	REFUSED(EXISTS, spawn_under(libos, 1, 0x400000, &second));
 	OK(spawn_under(libos, 0, 0x400000, &second));
 	CHECK(&check, second.pid == 2);

@@ -91,6 +91,25 @@ static enum status grant(uint32_t libos, const char *name, uint32_t object)
 	return native_send(&call);
 }
 
+static enum status space_of(uint32_t libos)
+{
+	struct native_call call;
+	native_call(&call, check.self, libos, LIBOS_ID, LIBOS_SPACE);
+	return native_send(&call);
+}
+
+/* `process` 0: none comes along. */
+static enum status thread_of(uint32_t libos, uint32_t process)
+{
+	struct native_call call;
+	native_call(&call, check.self, libos, LIBOS_ID, LIBOS_THREAD);
+	struct libos_thread_params_builder params = libos_thread_params_build(&call.params);
+	(void)libos_thread_params_init_start(params);
+	if (process != 0)
+		libos_thread_params_set_process(params, native_attach(&call, process));
+	return native_send(&call);
+}
+
 static enum status become(uint32_t libos)
 {
 	struct native_call call;
@@ -229,6 +248,34 @@ static void grants_have_names_of_their_own(void)
 	release(libos);
 }
 
+/* Its CapSet keeps places for what the exokernel names itself: seven of 63. */
+static void a_capset_fills(void)
+{
+	uint32_t libos, own = native_find(check.self, "memory"), count = 0, caps[RING_CAPS];
+	enum status status = STATUS_OK;
+
+	CHECK_STATUS(&check, STATUS_OK, load("full", 0, 0, LEDGER_PAGES, ~0ull, false, &libos));
+	while (count < CAPSET_MAX && status == STATUS_OK) {
+		char name[] = { 'n', (char)('a' + count / 26), (char)('a' + count % 26), '\0' };
+
+		status = grant(libos, name, own);
+		count += status == STATUS_OK;
+	}
+	CHECK_STATUS(&check, STATUS_NO_SLOT, status);
+	CHECK(&check, count == CAPSET_MAX - 7);
+	CHECK_STATUS(&check, STATUS_NO_CAP, grant(libos, "none", 0));
+	CHECK_STATUS(&check, STATUS_NOT_FOUND, space_of(libos));
+	CHECK_STATUS(&check, STATUS_NO_CAP, thread_of(libos, 0));
+	CHECK_STATUS(&check, STATUS_NO_CAP, thread_of(libos, own));
+	CHECK_STATUS(&check, STATUS_DENIED, thread_of(libos, native_find(check.self, "self")));
+	CHECK_STATUS(&check, STATUS_OK, spawn(libos, 0, caps));
+	CHECK_STATUS(&check, STATUS_DENIED, grant(libos, "late", own));
+	for (unsigned i = 0; i < 3; i++)
+		release(caps[i]);
+	CHECK(&check, !listed("full"));
+	release(libos);
+}
+
 static void nothing_becomes_an_empty_module(void)
 {
 	uint32_t libos;
@@ -276,7 +323,7 @@ int native_main(struct native *self)
 	static void (*const steps[])(void) = {
 		at_first_there_is_none, a_name_can_be_taken_once, bad_ids_are_refused,
 		bad_images_are_refused, more_memory_than_there_is_is_refused,
-		grants_have_names_of_their_own, nothing_becomes_an_empty_module,
+		grants_have_names_of_their_own, a_capset_fills, nothing_becomes_an_empty_module,
 		isolated_libos_starts_with_pid_1, the_table_fills_and_empties,
 	};
 	check = (struct check){ self, "libos_table", 0 };

@@ -191,6 +191,12 @@ static inline void put(uint32_t object, uint64_t page, uint64_t value)
 	OK(native_put(self, object, MEMORY_OBJECT_ID, page * NATIVE_PAGE, &value, sizeof value));
 }
 
+static inline void nap(uint64_t nanoseconds)
+{
+	static uint32_t word;
+	(void)!ring_park(self->ring, &word, 0, nanoseconds);
+}
+
 static inline void start(struct native *given, const char *name)
 {
 	self = given;

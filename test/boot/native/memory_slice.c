@@ -92,6 +92,10 @@ static void nothing_outside_is_reached(void)
 	for (unsigned i = 0; i < 6; i++)
 		CHECK(&check, word(object, i) == 0);
 	release(part), release(object);
+	object = allocate(CALL_MOST + 1);
+	REFUSED(INVALID, share(object, 0, CALL_MOST + 1, &out));
+	REFUSED(INVALID, native_child(self, object, 0, CALL_MOST + 1, &out));
+	release(object);
 }
 
 static void copy_on_write_is_the_objects(void)

@@ -222,10 +222,11 @@ static void resolve_says_why_not(void)
 
 /* -- a module region ------------------------------------------------------------- */
 
-/* The least image that loads: one page, readable and executable. */
-static uint32_t least_module(void)
+/* The least image that loads: one page, readable and executable; with its head there, and
+ * that stack. */
+static uint32_t module_with(uint64_t head, uint64_t stack)
 {
-	static const struct module_image {
+	struct module_image {
 		uint8_t ident[16];
 		uint16_t type, machine;
 		uint32_t version;
@@ -237,14 +238,72 @@ static uint32_t least_module(void)
 		uint64_t code[6], stack; /* the head; nobody runs it */
 	} image = {
 		.ident = { 0x7f, 'E', 'L', 'F', 2, 1, 1 }, .type = 2, .machine = 62, .version = 1,
-		.entry = MODULE_REGION + offsetof(struct module_image, code), .phoff = 64,
+		.entry = head ? head : MODULE_REGION + offsetof(struct module_image, code), .phoff = 64,
 		.ehsize = 64, .phentsize = 56, .phnum = 1,
 		.kind = 1, .access = 5, .vaddr = MODULE_REGION, .filesz = NATIVE_PAGE,
-		.memsz = NATIVE_PAGE, .stack = MODULE_REGION + 0x20000,
+		.memsz = NATIVE_PAGE, .stack = stack,
 	};
 	uint32_t object = allocate(1);
 	OK(native_put(self, object, MEMORY_OBJECT_ID, 0, &image, sizeof image));
 	return object;
+}
+
+static uint32_t least_module(void)
+{
+	return module_with(0, MODULE_REGION + 0x20000);
+}
+
+/* Unloaded soon, as nobody starts under it. */
+static enum status load_for_a_moment(const char *id, uint32_t image, uint32_t *libos)
+{
+	struct libos_table_load_params_builder params;
+	struct native_call call;
+	enum status status;
+
+	native_call(&call, self, native_find(self, "libos"), LIBOS_TABLE_ID, LIBOS_TABLE_LOAD);
+	params = libos_table_load_params_build(&call.params);
+	libos_table_load_params_set_id(params, capnp_text_from(id));
+	libos_table_load_params_set_image(params, native_attach(&call, image));
+	libos_table_load_params_set_size(params, NATIVE_PAGE);
+	libos_table_load_params_set_pages(params, LEDGER_PAGES);
+	libos_table_load_params_set_timeout_ns(params, 300 * 1000000);
+	status = native_send(&call);
+	*libos = call.caps[0];
+	return status;
+}
+
+/* Whose head is not 8-aligned, or not in one page, does not load; whose stack is no place
+ * in the region loads, and has no process. */
+static void bad_heads_are_refused(void)
+{
+	static const uint64_t heads[] = { MODULE_REGION + 124, MODULE_REGION + NATIVE_PAGE - 8,
+	                                  MODULE_REGION + NATIVE_PAGE - 48 };
+	static const uint64_t stacks[] = { 0, AT, MODULE_REGION, MODULE_REGION + 0x20008,
+	                                   MODULE_CAPSET + 64, MODULE_REGION_END, ~0ull };
+	static const uint32_t never;
+	uint64_t before = available();
+	struct native_call call;
+	uint32_t libos;
+
+	for (unsigned i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+		uint32_t image = module_with(heads[i], MODULE_REGION + 0x20000);
+		REFUSED(BAD_MESSAGE, load("region", image, &libos));
+		release(image);
+	}
+	for (unsigned i = 0; i < sizeof stacks / sizeof stacks[0]; i++) {
+		char id[] = { 's', (char)('0' + i), '\0' };
+		uint32_t image = module_with(0, stacks[i]);
+		enum status status;
+		OK(load_for_a_moment(id, image, &libos));
+		native_call(&call, self, libos, LIBOS_ID, LIBOS_SPAWN);
+		(void)libos_spawn_params_init_start(libos_spawn_params_build(&call.params));
+		status = native_send(&call);
+		CHECK(&check, status == STATUS_INVALID || status == STATUS_GONE /* so late */);
+		release(image);
+		release(libos);
+	}
+	for (unsigned i = 0; i < PATIENCE && available() != before; i++)
+		(void)!ring_park(self->ring, &never, 0, NAP);
 }
 
 static void no_page_of_a_region_is_writable_and_executable(void)
@@ -296,7 +355,7 @@ int native_main(struct native *given)
 		bad_ranges_are_refused, bad_accesses_are_refused, only_the_right_objects_are_taken,
 		fresh_is_zero_and_leaves_what_is_there, holes_are_passed_over,
 		shared_private_and_sealed, a_map_replaces_what_stood_there, resolve_says_why_not,
-		no_page_of_a_region_is_writable_and_executable,
+		bad_heads_are_refused, no_page_of_a_region_is_writable_and_executable,
 	};
 	start_with_control(given, "memory_space");
 	run(steps, sizeof steps / sizeof steps[0]);

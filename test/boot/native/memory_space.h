@@ -114,9 +114,8 @@ static inline void order(uintptr_t address, bool write, uint64_t value)
 
 static inline void obeyed(void)
 {
-	static uint32_t word;
 	for (unsigned i = 0; CONTROL->done != CONTROL->turn && i < PATIENCE; i++)
-		(void)!ring_park(self->ring, &word, 0, NAP);
+		nap(NAP);
 	CHECK(&check, CONTROL->done == CONTROL->turn);
 	if (CONTROL->done != CONTROL->turn)
 		check_end(&check);
@@ -230,8 +229,7 @@ static inline void other_faulted(uintptr_t address)
 	struct native_call call;
 	struct process_wait_results_reader end;
 	struct process_fault_results_reader fault;
-	static uint32_t word;
-	(void)!ring_park(self->ring, &word, 0, 10 * NAP);
+	nap(10 * NAP);
 	CHECK(&check, CONTROL->done != CONTROL->turn);
 	if (CONTROL->done == CONTROL->turn)
 		check_end(&check); /* it would never end */

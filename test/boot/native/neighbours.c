@@ -155,12 +155,6 @@ static void stop_greedy(struct native_child *child, uint32_t purse)
 	release(purse);
 }
 
-static void nap(uint64_t nanoseconds)
-{
-	static uint32_t word;
-	REFUSED(TIMEOUT, ring_park(self->ring, &word, 0, nanoseconds));
-}
-
 static void a_neighbour_goes_on(void)
 {
 	uint64_t before = left(own), usually = usual();

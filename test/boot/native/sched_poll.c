@@ -328,7 +328,7 @@ static bool are_several(void)
 	struct worker *w = start_worker(HOG, SCHEDULING_INFINITE, 0, LOW);
 	uint64_t begun = now();
 
-	while (now() - begun < 50 * MS && w->count == 0)
+	while (now() - begun < 500 * MS && w->count == 0)
 		continue;
 	begun = w->count;
 	end_worker(w);

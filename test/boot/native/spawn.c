@@ -5,6 +5,7 @@
 
 #include "core/bundle.h"
 #include "lib/cpio/cpio.h"
+#include "test/boot/native/lease.h"
 #include "test/boot/native/ledger.h"
 
 #define BUNDLE_AT ((uint8_t *)0x100000000)
@@ -141,7 +142,7 @@ static void grants_are_refused(void)
 	uint32_t timer = native_find(self, "timer");
 	struct native_child child = spawned(child_waits, 0);
 	REFUSED(EXISTS, native_grant(self, child.process, "self", timer));
-	REFUSED(INVALID, native_grant(self, child.process, "", timer));
+	REFUSED(INVALID, native_grant(self, child.process, "", timer)); /* not a process */
 	REFUSED(INVALID, native_grant(self, child.process,
 	                              "a-name-of-forty-bytes-is-one-too-long-by", timer));
 	REFUSED(NO_CAP, native_grant(self, child.process, "nothing", 0));
@@ -153,9 +154,60 @@ static void grants_are_refused(void)
 	REFUSED(NO_SLOT, native_grant(self, child.process, "one-more", timer));
 	OK(native_start(self, child.thread));
 	REFUSED(DENIED, native_grant(self, child.process, "late", timer));
+	REFUSED(DENIED, native_grant(self, child.process, "", native_find(self, "self")));
 	kill_and_wait(&child);
 	REFUSED(GONE, native_grant(self, child.process, "late", timer));
 	ended(&child, END_REASON_KILLED, 1);
+}
+
+/* Which of these it has; and its own `self`, not another's. */
+static int child_inherits(struct native *me)
+{
+	static const char *const names[] = { "clock", "taken-back", "leased" };
+	struct native_call call;
+	struct process_info_results_reader results;
+	int found = 0;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		found |= (native_find(me, names[i]) != 0) << i;
+	native_call(&call, me, native_find(me, "self"), PROCESS_ID, PROCESS_INFO);
+	(void)process_info_params_build(&call.params);
+	if (native_send(&call) != STATUS_OK ||
+	    process_info_results_read(call.results, call.results_size, &results) != STATUS_OK ||
+	    process_info_results_get_threads(results) != 1)
+		found |= 64; /* the other has ended */
+	return found;
+}
+
+/* Grants without a name: all that another has by name. */
+static void names_are_inherited(void)
+{
+	struct native_child from = spawned(child_waits, 0), to = spawned(child_counts_caps, 0);
+	struct native_child inherits = spawned(child_inherits, 0);
+	uint32_t timer = native_find(self, "timer"), lease, dead, of_process;
+	ledger = native_find(self, "ledger");
+	uint32_t revoker = revoker_new(), other = revoker_new();
+	OK(native_lease(self, revoker, timer, &dead));
+	OK(native_lease(self, other, timer, &lease));
+	OK(native_lease(self, other, from.process, &of_process));
+	OK(native_grant(self, from.process, "clock", timer));
+	OK(native_grant(self, from.process, "taken-back", dead));
+	OK(native_grant(self, from.process, "leased", lease));
+	OK(native_revoke(self, revoker));
+	OK(native_grant(self, inherits.process, "", of_process));
+	OK(native_grant(self, inherits.process, "", from.process)); /* there is nothing new */
+	REFUSED(EXISTS, native_grant(self, inherits.process, "clock", timer));
+	OK(native_kill(self, from.process, 0));
+	OK(native_grant(self, to.process, "", from.process)); /* nothing is left to inherit */
+	native_forget(self, &from);
+	OK(native_start(self, to.thread));
+	ended(&to, END_REASON_EXITED, -5); /* no clock */
+	OK(native_start(self, inherits.thread));
+	ended(&inherits, END_REASON_EXITED, 1 | 4);
+	release(of_process);
+	release(lease);
+	release(dead);
+	release(revoker);
+	release(other);
 }
 
 static void starts_are_refused(void)
@@ -408,7 +460,7 @@ int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		a_child_runs, it_has_the_data_as_it_was, it_ends_by_a_fault, it_is_killed,
-		grants_are_seen, grants_are_refused, starts_are_refused, processes_are_refused,
+		grants_are_seen, grants_are_refused, names_are_inherited, starts_are_refused, processes_are_refused,
 		every_shortage_is_survived, another_ledger_pays, one_that_never_starts_ends, children_spend_their_own,
 		litter_is_collected, a_handle_only_watches, another_program_runs,
 		threads_share_a_program, many_threads_take_turns, threads_are_refused,

@@ -144,9 +144,3 @@ static inline uint32_t thread_state(uint32_t thread)
 		return ~0u;
 	return thread_info_results_get_state(results);
 }
-
-static inline void nap(uint64_t nanoseconds)
-{
-	static uint32_t word;
-	(void)!ring_park(self->ring, &word, 0, nanoseconds);
-}

@@ -1,0 +1,1 @@
+exec /leaves exit 7

@@ -1,0 +1,1 @@
+exec /leaves move 5
