@@ -162,6 +162,8 @@ static enum status call_share(struct space *s, struct call *call)
 	from = call_cap(call, index, &space_type);
 	if (!from)
 		return STATUS_NO_CAP;
+	if (call->caps[index]->type == &lease_type) /* revoking would not find what is shown */
+		return call_refuse(call, STATUS_DENIED, "a leased space shares nothing");
 	done = resume(call, &address, &pages);
 	status = space_share(s, (struct space *)from, address, pages, &next);
 	return end_range(call, status, done, address, next);

@@ -466,6 +466,41 @@ static void many_threads(void)
 
 /* -- long calls ----------------------------------------------------------------------------- */
 
+static uint32_t access_in(uint32_t space, uint64_t address)
+{
+	uint32_t access = 0;
+	OK(native_query(self, space, address, &access));
+	return access;
+}
+
+/* What is done in parts is what was asked for, and what is refused is refused as a whole. */
+static void parts_make_a_whole(void)
+{
+	enum { PARTS = 1000 };
+	uint64_t before = left(own), end = USER_LIMIT, page[] = { 0, 255, 256, 257, 512, PARTS - 1 };
+	struct native_child child = empty_process((PARTS + 200) * (uint64_t)NATIVE_PAGE);
+	uint32_t object = allocate(PARTS);
+	const uint64_t *shown = (const uint64_t *)MAPPED_AT;
+	for (unsigned i = 0; i < sizeof page / sizeof page[0]; i++)
+		put(object, page[i], page[i] + 1);
+	OK(native_map(self, here, object, 0, (void *)MAPPED_AT, PARTS, ACCESS_READ));
+	for (unsigned i = 0; i < sizeof page / sizeof page[0]; i++)
+		CHECK(&check, shown[page[i] * WORDS] == page[i] + 1);
+	OK(native_unmap(self, here, (void *)MAPPED_AT, PARTS));
+	REFUSED(INVALID, native_map(self, child.space, object, 1, (void *)MAPPED_AT, PARTS,
+	                            ACCESS_READ));
+	CHECK(&check, access_in(child.space, MAPPED_AT) == NOT_MAPPED);
+	REFUSED(INVALID, native_fresh(self, child.space, end - 900 * NATIVE_PAGE, PARTS, RW));
+	CHECK(&check, access_in(child.space, end - 900 * NATIVE_PAGE) == NOT_MAPPED);
+	OK(native_fresh(self, child.space, MAPPED_AT, PARTS, RW));
+	for (unsigned i = 0; i < PARTS; i++)
+		CHECK(&check, access_in(child.space, MAPPED_AT + i * NATIVE_PAGE) == RW);
+	CHECK(&check, access_in(child.space, MAPPED_AT + PARTS * NATIVE_PAGE) == NOT_MAPPED);
+	forget(&child);
+	release(object);
+	CHECK(&check, left(own) <= before && left(own) + 8 * NATIVE_PAGE > before); /* tables */
+}
+
 static void long_calls(void)
 {
 	enum { LONG = 65536 };
@@ -503,7 +538,7 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		a_large_space, many_mappings, sparse_mappings, a_large_object, memory_is_there_at_once,
 		many_facets, many_endpoints, facets_gone, killed_for_later, killed_for_later, many_threads, wake_many, many_receivers,
-		many_waiters, long_calls,
+		many_waiters, parts_make_a_whole, long_calls,
 	};
 	start_sched(given, "held");
 	own = native_find(self, "ledger");
