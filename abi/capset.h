@@ -15,7 +15,7 @@ struct capset_entry {
 _Static_assert(sizeof(struct capset_entry) == 64, "ABI");
 
 struct capset {
-	uint32_t count;
+	uint32_t count; /* may grow; read first, with acquire: the entries before it are whole */
 	uint32_t reserved[15];
 	struct capset_entry entries[CAPSET_MAX];
 };

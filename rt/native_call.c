@@ -26,7 +26,9 @@ static int same_name(const char *a, const char *b)
 
 uint32_t native_find(const struct native *self, const char *name)
 {
-	for (uint32_t i = 0; i < self->capset->count && i < CAPSET_MAX; i++)
+	uint32_t count = __atomic_load_n(&self->capset->count, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 0; i < count && i < CAPSET_MAX; i++)
 		if (same_name(self->capset->entries[i].name, name))
 			return self->capset->entries[i].cap;
 	return 0;

@@ -94,12 +94,19 @@ static inline void ring_push(struct ring *ring)
 	ring_push_all(ring, 1);
 }
 
-/* After a push to a ring that the exokernel looks at by itself, and while waiting for
- * what was pushed: makes it look again if it has stopped. True: it had. */
-static inline int ring_rouse(struct ring *ring)
+/* After a push to a ring that the exokernel looks at by itself: true if it has stopped,
+ * and might not see what was pushed. */
+static inline int ring_is_asleep(const struct ring *ring)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* sq_tail is seen before flags are read */
-	if (!(__atomic_load_n(&ring->flags, __ATOMIC_RELAXED) & RING_ASLEEP))
+	return __atomic_load_n(&ring->flags, __ATOMIC_RELAXED) & RING_ASLEEP;
+}
+
+/* The same, and while waiting for what was pushed: makes it look again if it has
+ * stopped. True: it had. */
+static inline int ring_rouse(struct ring *ring)
+{
+	if (!ring_is_asleep(ring))
 		return 0;
 	(void)ring_enter(0, RING_FOREVER);
 	return 1;

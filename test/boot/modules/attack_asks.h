@@ -61,6 +61,22 @@ _Noreturn static void ask(const struct capnp_builder *b)
 	go_program(program(program_asks), PROGRAM_STACK + 0xff0, 0x202, (uint64_t)&ASKED->entry);
 }
 
+/* Nobody but its program is to go: not the module, to another libOS or to its own. */
+static void module_moves(void)
+{
+	static const char *const names[] = { "target", "libos" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct capnp_builder b;
+
+		begin(&b);
+		libos_become_params_set_argument(libos_become_params_build(&b),
+		                                 ATTACK_ARGUMENT(KIND_CANARY, 0, 0));
+		MUST(send(&b, find(names[i]), LIBOS_ID, LIBOS_BECOME, 0, NULL) ==
+		     (i ? STATUS_INVALID : STATUS_DENIED));
+	}
+}
+
 /* The program goes over to the libOS `target`, whose module runs a canary. */
 static void program_moves(void)
 {

@@ -98,7 +98,8 @@ int native_main(struct native *self)
 	interrupts();
 	for (uint32_t i = 0; i < DEED_END; i++) {
 		if (i == DEED_interrupt_at_page_edge || i == DEED_reader ||
-		    i == DEED_signalled || i == DEED_calls || i == DEED_program_moves || i == DEED_program_moves_natively)
+		    i == DEED_signalled || i == DEED_calls || i == DEED_module_moves ||
+		    i == DEED_program_moves || i == DEED_program_moves_natively)
 			continue; /* attack_system.c's, fast_module.c's */
 		if (i == DEED_null_stack_segment && emulated())
 			native_print(self, "skipped deed/null_stack_segment: QEMU lets it through\n");

@@ -474,6 +474,40 @@ static void one_on_bound_time_stays(void)
 	judge_release(&judge, target);
 }
 
+static enum status become(uint32_t libos, uint32_t pid)
+{
+	struct native_call call;
+
+	native_call(&call, judge.self, libos, LIBOS_ID, LIBOS_BECOME);
+	libos_become_params_set_pid(libos_become_params_build(&call.params), pid);
+	return native_send(&call);
+}
+
+/* Its module stays, and nobody comes to one that has begun. */
+static void only_programs_move(void)
+{
+	uint32_t target = judge_load(&judge, "target"), libos = judge_load(&judge, "hostile");
+	struct judge_start s = { .argument = ATTACK_ARGUMENT(KIND_DEED, DEED_module_moves, 0) };
+	struct victim v;
+	struct ending end;
+
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_grant(&judge, libos, "target", target));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, libos, s, 0, &v));
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_thread_start(&judge, v.thread));
+	end = judge_wait(&judge, v.process);
+	judge_say(&judge, "system", "module_stays",
+	          judge_exited(&end, HARMLESS) && listed("target"), &end);
+	judge_forget(&judge, &v);
+	judge_release(&judge, libos);
+	/* With another PID it would be refused for that, too: it is PID 1. */
+	say("pid_1_stays", become(target, 77) == STATUS_INVALID);
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_spawn(&judge, target, good_start(), 0, &v));
+	say("module_has_begun", become(target, 77) == STATUS_DENIED);
+	CHECK_STATUS(&judge.check, STATUS_OK, judge_kill(&judge, v.process));
+	judge_forget(&judge, &v);
+	judge_release(&judge, target);
+}
+
 static void program_moves(void)
 {
 	uint32_t target = judge_load(&judge, "target");
@@ -532,6 +566,7 @@ int native_main(struct native *self)
 		{ "module_fault_ends_all", module_fault_ends_all },
 		{ "one_that_leaves_ends_too", one_that_leaves_ends_too },
 		{ "one_on_bound_time_stays", one_on_bound_time_stays },
+		{ "only_programs_move", only_programs_move },
 		{ "program_moves", program_moves },
 		{ "program_moves_natively", program_moves_natively },
 	};

@@ -446,6 +446,42 @@ static void last_place(void)
 	DONE(100, STATUS_BUSY);
 }
 
+/* As many entries wait as there are places: none more is consumed, also not when one
+ * of them is answered; but when that answer is taken. */
+static void places(void)
+{
+	static uint32_t words[RING_CQ_ENTRIES];
+	const struct ring *ring = check.self->ring;
+	struct ring_sqe *e;
+
+	for (uint64_t i = 0; i < RING_CQ_ENTRIES; i++) {
+		e = next(RING_PARK, 100 + i);
+		e->word = (uintptr_t)&words[i];
+		e->timeout = i == 7 ? 1000000 : RING_FOREVER;
+		push();
+		if (i % 8 == 7)
+			(void)enter();
+	}
+	(void)next(RING_NOP, 1);
+	push();
+	CHECK_STATUS(&check, STATUS_OK, ring_enter(1, RING_FOREVER));
+	CHECK(&check, enter() == 1 && ring->sq_tail - ring->sq_head == 1);
+	DONE(107, STATUS_TIMEOUT);
+	CHECK(&check, enter() == 1 && ring->sq_tail == ring->sq_head);
+	DONE(1, STATUS_OK);
+	for (uint64_t i = 0; i < RING_CQ_ENTRIES; i++) {
+		if (i == 7)
+			continue;
+		e = next(RING_WAKE, 2);
+		e->word = (uintptr_t)&words[i];
+		e->expected = 1;
+		push();
+		CHECK(&check, enter() == 2);
+		DONE(100 + i, STATUS_OK);
+		DONE(2, STATUS_OK);
+	}
+}
+
 /* Seventeen receives: one too many. And a receive taken back leaves its place. */
 static void slots(void)
 {
@@ -547,6 +583,7 @@ int native_main(struct native *self)
 		chained();
 		refusals();
 		last_place();
+		places();
 		slots();
 		notifications();
 		(void)call(1, facet);
@@ -556,6 +593,10 @@ int native_main(struct native *self)
 		CHECK(&check, enter() == 2);
 		DONE(1, STATUS_GONE);
 		DONE(2, STATUS_OK);
+		(void)call(3, facet);
+		push();
+		CHECK(&check, enter() == 1);
+		DONE(3, STATUS_GONE);
 		CHECK_STATUS(&check, STATUS_OK, ring_release(self->ring, facet));
 	}
 	CHECK(&check, used() == before);

@@ -153,6 +153,31 @@ static void donations_that_cannot_be(void)
 	fell();
 }
 
+/* Closed, but not gone: a spender names it. What came to it would be nobody's. */
+static void nothing_goes_to_a_closed_ledger(void)
+{
+	uint64_t before = left(own);
+	uint32_t purse = child(own, MEGABYTE), spender;
+	bool more = true;
+	OK(ledger_make(purse, LEDGER_SPENDER, &spender));
+	OK(ledger_donate(own, spender, 1));
+	release(purse);
+	uint64_t open = left(own);
+	REFUSED(GONE, ledger_donate(own, spender, 0));
+	REFUSED(GONE, ledger_donate(own, spender, 1));
+	REFUSED(GONE, ledger_donate(own, spender, UINT64_MAX));
+	REFUSED(GONE, ledger_donate(spender, spender, 0));
+	CHECK(&check, left(own) == open && left(spender) == 0);
+	release(spender);
+	CHECK(&check, left(own) == before);
+	purse = child(own, MEGABYTE);
+	OK(ledger_end_some(self, purse, &more));
+	REFUSED(GONE, ledger_donate(own, purse, 1));
+	CHECK(&check, !more && left(purse) == 0);
+	release(purse);
+	CHECK(&check, left(own) == before);
+}
+
 static void a_parent_takes_back(void)
 {
 	uint64_t moved = 99;
@@ -264,7 +289,7 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		a_ledger_says_what_it_has, a_child_has_what_its_parent_gave,
 		more_than_there_is_is_refused, a_method_that_is_not_there,
-		a_pool_spends_its_ledger, what_is_donated_arrives, donations_that_cannot_be,
+		a_pool_spends_its_ledger, what_is_donated_arrives, donations_that_cannot_be, nothing_goes_to_a_closed_ledger,
 		a_parent_takes_back, a_tree_has_a_depth, thousands_of_ledgers,
 		as_many_children_as_capabilities,
 	};

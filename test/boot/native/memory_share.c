@@ -3,6 +3,8 @@
  * ledger runs out. Every block runs twice, and must give back every page. */
 #include "test/boot/native/memory_space.h"
 
+#include "core/frames.h"
+
 static void a_hidden_page_is_kept(void)
 {
 	run_other();
@@ -125,6 +127,34 @@ static void a_share_over_a_page_is_seen_at_once(void)
 	release(object);
 }
 
+/* A frame's writable mappings are counted in 15 bits: one more is refused, by whatever
+ * call, until one of them goes. */
+static void a_page_has_so_many_writable_mappings(void)
+{
+	enum { HALF = FRAME_WRITERS_MAX / 2 };
+	uint32_t object = allocate(1);
+	spawn();
+	for (unsigned i = 0; i < HALF && check.failures == 0; i++)
+		OK(map(object, 0, FAR_AT + (uint64_t)i * NATIVE_PAGE, 1, RW));
+	OK(native_share(self, other.space, here, FAR_AT, HALF));
+	OK(map(object, 0, AT, 1, RW));
+	REFUSED(NO_SLOT, map(object, 0, PAGE(1), 1, RW));
+	REFUSED(NO_SLOT, native_share(self, other.space, here, AT, 1));
+	CHECK(&check, access_at(PAGE(1)) == NOT_MAPPED && access_in(other.space, AT) == NOT_MAPPED);
+	OK(map(object, 0, PAGE(1), 1, ACCESS_READ));
+	OK(protect(PAGE(1), 1, RW));
+	CHECK(&check, access_at(PAGE(1)) == ACCESS_READ);
+	OK(native_unmap(self, other.space, (void *)FAR_AT, 1));
+	OK(native_share(self, other.space, here, AT, 1));
+	CHECK(&check, access_in(other.space, AT) == RW);
+	REFUSED(NO_SLOT, native_share(self, other.space, here, FAR_AT, 1));
+	CHECK(&check, access_in(other.space, FAR_AT) == NOT_MAPPED);
+	OK(unmap(FAR_AT, HALF));
+	OK(unmap(AT, 2));
+	release_other();
+	release(object);
+}
+
 /* -- a ledger that runs out ------------------------------------------------------ */
 
 /* Fresh pages in the other space until they are refused. */
@@ -179,7 +209,8 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		a_hidden_page_is_kept, private_pages_are_copied_on_write_both_ways,
 		a_write_without_resolve_faults, shared_pages_stay_shared,
-		a_share_over_a_page_is_seen_at_once, a_space_that_cannot_pay_loses_nothing,
+		a_share_over_a_page_is_seen_at_once,
+		a_page_has_so_many_writable_mappings, a_space_that_cannot_pay_loses_nothing,
 	};
 	start_with_control(given, "memory_share");
 	run(steps, sizeof steps / sizeof steps[0]);

@@ -3,6 +3,8 @@
  * resuming in every state; and what each refuses. */
 #include "test/boot/native/spawn.h"
 
+#include "abi/module.h"
+
 enum { BASES = 64 };
 
 void native_start_at(void);
@@ -355,12 +357,39 @@ static void a_suspended_process_is_killed(void)
 	ended(&child, END_REASON_EXITED, 3);
 }
 
+/* Rings have so many places in a space. The program itself may take them away: then
+ * there is no thread more, until one ends, whose place is the next one's. */
+static void places_for_rings_run_out(void)
+{
+	struct native_child child = spawned_with(child_waits_suspended, 0, PROGRAM_RINGS_MAX * 2 * NATIVE_PAGE);
+	uint32_t second = 0, third = 0;
+	OK(thread_raw(child.process, NATIVE_PAGE, 0, 0, &second));
+	OK(native_fresh(self, child.space, PROGRAM_RINGS, PROGRAM_RINGS_MAX - 1, RW));
+	OK(thread_raw(child.process, NATIVE_PAGE, 0, 0, &third)); /* the last */
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t before = available();
+		uint32_t none = 0;
+		REFUSED(NO_SLOT, thread_raw(child.process, NATIVE_PAGE, 0, 0, &none));
+		CHECK(&check, threads_of(child.process) == 3 && available() == before);
+		release(i ? third : second);
+		CHECK(&check, threads_of(child.process) == 2);
+		OK(thread_raw(child.process, NATIVE_PAGE, 0, 0, i ? &third : &second));
+	}
+	OK(native_start(self, child.thread));
+	until(child.thread, THREAD_STATE_SUSPENDED);
+	OK(native_kill(self, child.process, 5));
+	release(second);
+	release(third);
+	ended(&child, END_REASON_KILLED, 5);
+}
+
 int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		bases_are_set, bases_are_refused, a_thread_starts_with_its_base, bases_are_kept_apart,
 		a_running_one_stops_and_goes_on, a_waiting_one_does_not_wake,
 		a_fresh_one_starts_suspended, one_suspends_itself, a_suspended_process_is_killed,
+		places_for_rings_run_out,
 	};
 	start(given, "threads");
 	run(steps, sizeof steps / sizeof steps[0]);
