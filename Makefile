@@ -78,7 +78,7 @@ flags_fuzz := $(flags_test) -fsanitize=fuzzer-no-link
 # What every system call, fault and fork runs through is compiled for speed; the
 # rest of the exokernel for size (doc/design/size.md).
 hot := fastpath quick ring park call sched kmem space space_walk
-hot := $(hot:%=kernel/%.c) core/captable.c
+hot := $(hot:%=kernel/%.c)
 cold := $(filter-out $(hot),$(filter kernel/%.c,$(product)) $(core))
 $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os $(if $(findstring clang,$(CC)),,\
         -fno-tree-loop-im -fno-move-loop-invariants)
@@ -87,10 +87,11 @@ $(cold:%=$(BUILD)/obj/kernel/%.o): flags_kernel += -Os $(if $(findstring clang,$
 $(BUILD)/obj/kernel/kernel/space.c.o: flags_kernel += -fno-inline-functions
 
 # What the gate keeps itself, these need not (kernel/fastpath.c): only gcc can be told.
-# Nobody is above them in a backtrace.
+# Nobody is above them in a backtrace. gcc's peepholes make two instructions of one that
+# compares memory with 0, or stores 0.
 $(BUILD)/obj/kernel/kernel/quick.c.o: flags_kernel += -fomit-frame-pointer
 $(BUILD)/obj/kernel/kernel/fastpath.c.o: flags_kernel += -fomit-frame-pointer $(if $(findstring clang,$(CC)),,\
-        -mpreferred-stack-boundary=4 $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
+        -fno-peephole2 -mpreferred-stack-boundary=4 $(addprefix -fcall-used-,rbx r12 r13 r14 r15))
 
 objects = $(patsubst %,$(BUILD)/obj/$(1)/%.o,$(2))
 

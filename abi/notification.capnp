@@ -9,7 +9,7 @@ interface Notification {
 
   wait @1 (mask :UInt64) -> (bits :UInt64);
   # Answers when a bit of the mask is set, with those that are, and clears them.
-  # Of several waiters the first that wants a bit has it.
+  # Of several waiters the first that wants a bit has it. BUSY: 1,024 wait.
 
   poll @2 (mask :UInt64) -> (bits :UInt64);
   # The same without waiting; 0 if none is set.

@@ -14,7 +14,7 @@ interface Process {
 
   wait @2 () -> (code :Int32, reason :UInt32);
   # Answers when its last thread has ended, or when it has moved to another
-  # libOS (EndReason).
+  # libOS (EndReason). BUSY: 1,024 wait.
 
   fault @3 () -> (vector :UInt32, error :UInt32, address :UInt64, instruction :UInt64);
   # Of a process that ended by a fault (reason = faulted); else NOT_FOUND.

@@ -42,7 +42,8 @@ interface AddressSpace {
   share @4 (source :AddressSpace, address :UInt64, pages :UInt64) -> (next :UInt64);
   # Shows the source's range at the same addresses here. Writable private pages
   # become copy-on-write on both sides; shared ones stay shared. What the source
-  # shows through a lease ends with the lease here too.
+  # shows through a lease ends with the lease here too. DENIED where `source` is
+  # itself a lease: what was shown would outlive it.
 
   resolve @5 (address :UInt64) -> ();
   # Makes a copy-on-write page writable, copying it if others hold it.

@@ -38,20 +38,33 @@ static inline void capslot_set_epoch(struct capslot *slot, uint32_t epoch)
 	__atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELEASE);
 }
 
+/* Whether a word is that, with acquire. On x86 one instruction, which gcc does not see. */
+static inline bool capslot_word_is(const uint32_t *word, uint32_t value)
+{
+#if defined(__SANITIZE_THREAD__) || defined(__clang__)
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE) == value;
+#else
+	bool is;
+
+	__asm__ volatile("cmpl %2, %1" : "=@cce"(is) : "m"(*word), "r"(value) : "memory");
+	return is;
+#endif
+}
+
 /* True: `id` names what is in the slot. */
 static inline bool capslot_has(const struct capslot *slot, uint32_t id)
 {
-	return __atomic_load_n(&slot->id, __ATOMIC_ACQUIRE) == id;
+	return capslot_word_is(&slot->id, id);
 }
 
 /* The live object that `id` names, or NULL, in a slot that has the id, or has had it
  * once: capslot_has() or captable_slot() told so. */
-static inline struct object *capslot_read(const struct capslot *slot, uint32_t id)
+static inline __attribute__((always_inline)) struct object *
+capslot_read(const struct capslot *slot, uint32_t id)
 {
 	struct object *o = __atomic_load_n(&slot->object, __ATOMIC_ACQUIRE);
 
-	if (!o || __atomic_load_n(&slot->epoch, __ATOMIC_ACQUIRE) !=
-	                  __atomic_load_n(&o->epoch, __ATOMIC_ACQUIRE) ||
+	if (!o || !capslot_word_is(&slot->epoch, __atomic_load_n(&o->epoch, __ATOMIC_ACQUIRE)) ||
 	    !capslot_has(slot, id))
 		return NULL;
 	return o;

@@ -1,56 +1,13 @@
 /* captable.c: see captable.h. */
 #include "core/captable.h"
 
-#include "core/capslot.h"
-
-/*@ requires laid_out(t) && index < slots(t);
-    assigns \nothing;
-    ensures \result == slot_of(t, index);
-*/
-static struct capslot *slot_at(const struct captable *t, uint32_t index)
-{
-	return &t->pages[index / CAPTABLE_PAGE_SLOTS][index % CAPTABLE_PAGE_SLOTS];
-}
-
-/*@ requires laid_out(t) && index < slots(t);
-    assigns *slot_of(t, index);
-    ensures pages_stay{Pre, Post}(t);
-    ensures laid_out(t);
-    ensures slots_stay{Pre, Post}(t, index);
-    ensures *slot_of(t, index) == to;
-*/
-static void set_slot(struct captable *t, uint32_t index, struct capslot to)
-{
-	capslot_set(slot_at(t, index), to);
-}
+#include "core/captable_slots.h"
 
 void captable_init(struct captable *t)
 {
 	t->page_count = 0;
 	t->free_head = CAPTABLE_END;
 	t->used = 0;
-}
-
-/*@ assigns \nothing;
-    ensures \result == successor(id);
-*/
-/* The id of a slot's next use. Generation 0 is passed over, so that id 0 stays
- * nobody's. */
-static uint32_t next_id(uint32_t id)
-{
-	uint32_t index = id % CAPTABLE_SLOTS;
-	uint32_t generation = (id / CAPTABLE_SLOTS + 1) % CAPTABLE_GENERATIONS;
-
-	return (generation ? generation : 1) * CAPTABLE_SLOTS + index;
-}
-
-/*@ requires index < CAPTABLE_SLOTS;
-    assigns \nothing;
-    ensures generation_of(\result) == generation_of(id) && index_of(\result) == index;
-*/
-static uint32_t with_index(uint32_t id, uint32_t index)
-{
-	return id - id % CAPTABLE_SLOTS + index;
 }
 
 /* Free slots stand in ascending order, so ids are small and easy to read. */
@@ -73,7 +30,7 @@ enum status captable_grow(struct captable *t, struct capslot *page)
 		bool last = i == CAPTABLE_PAGE_SLOTS - 1;
 
 		page[i] = (struct capslot){.epoch = last ? t->free_head : first + i + 1,
-		                           .id = with_index(next_id(0), CAPTABLE_SLOTS - 1 - (first + i))};
+		                           .id = with_index(next_generation(0) * CAPTABLE_SLOTS, CAPTABLE_SLOTS - 1 - (first + i))};
 	}
 	t->pages[t->page_count++] = page;
 	t->free_head = (uint16_t)first;
@@ -96,20 +53,10 @@ enum status captable_grow(struct captable *t, struct capslot *page)
 enum status captable_insert_at(struct captable *t, struct object *object,
                                uint32_t epoch, uint32_t *id)
 {
-	uint32_t index = t->free_head;
-	struct capslot *slot;
-
-	if (index == CAPTABLE_END)
+	if (!captable_has_room(t))
 		return STATUS_NO_SLOT;
-	slot = slot_at(t, index);
-	t->free_head = (uint16_t)slot->epoch;
-	t->used++;
-	*id = with_index(slot->id, index);
-	//@ assert laid_out(t) && pages_stay{Pre, Here}(t) && slots_stay{Pre, Here}(t, -1);
-	set_slot(t, index, (struct capslot){object, epoch, *id});
-	//@ assert slots_stay{Pre, Here}(t, index);
-	//@ assert free_stay{Pre, Here}(t, index);
-	//@ assert is_used(t, index) && index_of(*id) == index && generation_of(*id) >= 1;
+	*id = captable_fill(t, object, epoch);
+	//@ assert laid_out(t) && pages_stay{Pre, Here}(t);
 	//@ assert used_numbered(t) && free_numbered(t);
 	//@ assert head_free(t) && links_free(t) && links_differ(t);
 	return STATUS_OK;
@@ -120,36 +67,11 @@ enum status captable_insert(struct captable *t, struct object *object, uint32_t 
 	return captable_insert_at(t, object, object->epoch, id);
 }
 
-/* Makes a used slot the first of the free ones. */
-/*@ requires sound(t) && stands(t, slot->id) && slot == slot_of(t, index_of(slot->id));
-    assigns t->free_head, t->used, *slot;
-    ensures what: \result == \old(slot->object) && \result != \null;
-    ensures gone: !stands(t, \old(slot->id)) &&
-      next_use(t, index_of(\old(slot->id))) == successor(\old(slot->id));
-    ensures others: others_stand{Pre, Post}(t, \old(slot->id)) && sound(t);
-*/
-static struct object *empty(struct captable *t, struct capslot *slot)
-{
-	struct object *object = slot->object;
-	uint32_t index = slot->id % CAPTABLE_SLOTS;
-	uint32_t id = with_index(next_id(slot->id), CAPTABLE_SLOTS - 1 - index);
-
-	set_slot(t, index, (struct capslot){.epoch = t->free_head, .id = id});
-	t->free_head = (uint16_t)index;
-	t->used--;
-	//@ assert laid_out(t) && pages_stay{Pre, Here}(t) && slots_stay{Pre, Here}(t, index);
-	//@ assert free_stay{Pre, Here}(t, index);
-	//@ assert is_free(t, index) && index_of(id) != index && generation_of(id) >= 1;
-	//@ assert used_numbered(t) && free_numbered(t);
-	//@ assert head_free(t) && links_free(t) && links_differ(t);
-	return object;
-}
-
 struct object *captable_remove(struct captable *t, uint32_t id)
 {
 	struct capslot *slot = captable_slot(t, id);
 
-	return slot && slot->epoch != CAPTABLE_MOVING ? empty(t, slot) : NULL;
+	return slot && slot->epoch != CAPTABLE_MOVING ? captable_empty(t, slot) : NULL;
 }
 
 enum status captable_reserve(struct captable *t, uint32_t id, struct captable_move *move)
@@ -185,7 +107,7 @@ struct object *captable_commit(struct captable *t, const struct captable_move *m
 {
 	struct capslot *slot = reserved(t, move);
 
-	return slot ? empty(t, slot) : NULL;
+	return slot ? captable_empty(t, slot) : NULL;
 }
 
 void captable_restore(struct captable *t, const struct captable_move *move)
@@ -217,7 +139,7 @@ struct object *captable_drain(struct captable *t, uint32_t *cursor)
 	//@ assert slots_stay{Pre, Here}(t, -1);
 	//@ assert used_numbered(t) && free_numbered(t);
 	//@ assert head_free(t) && links_free(t) && links_differ(t);
-	return i < end ? empty(t, slot_at(t, i)) : NULL;
+	return i < end ? captable_empty(t, slot_at(t, i)) : NULL;
 }
 
 //@ requires \valid_read(slot); assigns \nothing;

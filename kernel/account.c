@@ -1,6 +1,7 @@
 /* account.c: see account.h. */
 #include "kernel/account.h"
 
+#include "kernel/ending.h"
 #include "kernel/panic.h"
 
 enum { IN_PAGE = PAGE_SIZE / sizeof(void *), PAGES = ACCOUNT_NUMBERS / IN_PAGE };
@@ -91,8 +92,10 @@ struct ledger *ledger_create(struct ledger *parent, uint64_t limit)
 {
 	struct account *a;
 
-	if (parent->depth == ACCOUNT_DEPTH_MAX || ledger_charge(parent, price))
+	if (parent->depth == ACCOUNT_DEPTH_MAX)
 		return NULL;
+	if (ledger_charge(parent, price))
+		goto no_price;
 	a = block_alloc(parent, sizeof(*a));
 	if (!a)
 		goto no_block;
@@ -108,6 +111,8 @@ no_number:
 	block_free(a, sizeof(*a), parent);
 no_block:
 	ledger_return(parent, price);
+no_price:
+	(void)ending_concerns(parent);
 	return NULL;
 }
 

@@ -1,6 +1,7 @@
 /* domain.c: see domain.h. */
 #include "kernel/domain.h"
 
+#include "kernel/ending.h"
 #include "kernel/object.h"
 #include "kernel/revoker.h"
 #include "kernel/string.h"
@@ -18,7 +19,7 @@ struct domain *domain_create(struct ledger *parent, uint64_t limit)
 	d->capset = page_alloc(ledger);
 	if (!d->capset)
 		goto no_capset;
-	d->refs = 1;
+	d->object.refs = 1;
 	d->ledger = ledger;
 	captable_init(&d->table);
 	return d;
@@ -32,28 +33,36 @@ no_domain:
 
 void domain_hold(struct domain *d)
 {
-	d->refs++;
+	d->object.refs++;
 }
 
-static void destroy(struct domain *d)
+/* What a capability holds may end with it. */
+enum { WORK_CAPABILITY = 8 };
+
+static bool end(struct object *dying)
 {
+	struct domain *d = (struct domain *)dying;
 	struct ledger *ledger = d->ledger;
 	struct object *o;
-	uint32_t cursor = 0;
 
-	while ((o = captable_drain(&d->table, &cursor)))
+	while ((o = captable_drain(&d->table, &d->drained))) {
 		object_drop(o);
+		ending_left -= WORK_CAPABILITY;
+		if (ending_left <= 0)
+			return false;
+	}
 	for (unsigned i = 0; i < d->table.page_count; i++)
 		page_free(d->table.pages[i]);
 	page_free(d->capset);
 	block_free(d, sizeof(*d), ledger);
 	ledger_close(ledger);
+	return true;
 }
 
 void domain_drop(struct domain *d)
 {
-	if (--d->refs == 0)
-		destroy(d);
+	if (--d->object.refs == 0)
+		ending_add(&d->object, end);
 }
 
 static enum status grow(struct domain *d)

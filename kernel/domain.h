@@ -9,10 +9,11 @@
 enum { PROGRAM_DOMAIN_BYTES = 64 * 1024 };
 
 struct domain {
-	uint32_t refs;
-	struct captable table;
-	uint8_t flag; /* of the table: lock.h */
+	struct object object; /* no capability names it: for its references, and its end */
 	struct ledger *ledger; /* its own; closed when the domain ends */
+	struct captable table;
+	uint32_t flag; /* of the table: lock.h */
+	uint32_t drained; /* it ends: slots below are empty */
 	struct capset *capset; /* one page, shown read-only to the domain's code */
 };
 

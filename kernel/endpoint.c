@@ -4,6 +4,7 @@
 
 #include "abi/endpoint.capnp.h"
 #include "kernel/domain.h"
+#include "kernel/ending.h"
 #include "kernel/panic.h"
 #include "kernel/reach.h"
 #include "kernel/revoker.h"
@@ -91,7 +92,7 @@ static void refuse_call(struct pending *c, enum status status)
 void endpoint_cancel_call(struct pending *c)
 {
 	if (c->call.server)
-		c->call.server->served[c->call.slot].call = SERVED_GONE;
+		c->call.served->call = SERVED_GONE;
 	else
 		dequeue_call(c, true);
 	sched_give_back(c);
@@ -108,10 +109,10 @@ static void take_slot(struct thread *t, unsigned ring, unsigned slot)
 		t->slots_program |= bit;
 }
 
-static void free_slot(struct thread *t, unsigned slot)
+static void free_slot(struct thread *t, struct served *served)
 {
-	t->served[slot].call = NULL;
-	t->slots_used &= (uint16_t)~(1u << slot);
+	served->call = NULL;
+	t->slots_used &= (uint16_t)~(1u << (served - t->served));
 }
 
 void endpoint_cancel_receive(struct pending *r)
@@ -119,7 +120,7 @@ void endpoint_cancel_receive(struct pending *r)
 	struct endpoint *e = r->receive.endpoint;
 
 	pending_unlink(&e->receivers, r);
-	free_slot(r->thread, r->receive.slot);
+	free_slot(r->thread, r->receive.served);
 	pending_free(r);
 }
 
@@ -155,7 +156,7 @@ static void fail_receive(struct pending *r, enum status status)
 {
 	struct ring_cqe cqe = {.status = (uint16_t)status};
 
-	free_slot(r->thread, r->receive.slot);
+	free_slot(r->thread, r->receive.served);
 	complete_receive(r, &cqe);
 }
 
@@ -185,7 +186,7 @@ static enum status copy_call(const struct pending *c, const struct pending *r, u
                              bool *callers)
 {
 	struct ring_received header = {
-		.token = r->thread->served[r->receive.slot].token,
+		.token = r->receive.served->token,
 		.badge = c->call.facet->badge,
 		.interface = c->call.facet->interface,
 		.method = c->call.method,
@@ -210,12 +211,12 @@ static void deliver(struct pending *c, struct pending *r)
 	struct thread *server = r->thread;
 	struct transfer *x = c->call.transfer;
 	struct facet *f = c->call.facet;
-	unsigned slot = r->receive.slot;
+	struct served *served = r->receive.served;
 	struct ring_cqe cqe = {0};
 	bool callers = true;
 	enum status status;
 
-	server->served[slot].token += RING_SERVED;
+	served->token += RING_SERVED;
 	status = copy_call(c, r, x ? x->count : 0, &callers);
 	if (status == STATUS_FAULT && !callers) {
 		fail_receive(r, STATUS_FAULT);
@@ -231,9 +232,9 @@ static void deliver(struct pending *c, struct pending *r)
 	object_hold(&f->object); /* its end would look for a receiver, and find this one */
 	cqe.results_size = (uint32_t)sizeof(struct ring_received) + c->call.params_size;
 	dequeue_call(c, false);
-	server->served[slot].call = c;
+	served->call = c;
 	c->call.server = server;
-	c->call.slot = (uint8_t)slot;
+	c->call.served = served;
 	complete_receive(r, &cqe);
 	if (c->thread->borrower != server)
 		sched_give_back(c); /* it was lent to who received before */
@@ -254,7 +255,7 @@ static void deliver_gone(struct endpoint *e, struct pending *r)
 	}
 	e->gone = f->next_gone;
 	facet_free(f);
-	free_slot(r->thread, r->receive.slot);
+	free_slot(r->thread, r->receive.served);
 	complete_receive(r, &cqe);
 }
 
@@ -389,13 +390,13 @@ static enum status receive(struct thread *t, unsigned ring, const struct ring_sq
 		return STATUS_TOO_SMALL;
 	if (sqe->results % 8)
 		return STATUS_INVALID;
-	if (slot >= RING_SERVED)
+	if (slot >= RING_SERVED || pending_count(&e->receivers) == PENDING_QUEUE_MOST)
 		return STATUS_BUSY;
 	r = pending_create_for(t, ring, sqe, endpoint_cancel_receive);
 	if (!r)
 		return STATUS_NO_MEMORY;
 	take_slot(t, ring, slot);
-	r->receive = (struct pending_receive){.endpoint = e, .slot = (uint8_t)slot};
+	r->receive = (struct pending_receive){.endpoint = e, .served = &t->served[slot]};
 	if (named != &e->object) {
 		object_hold(named);
 		r->receive.lease = named;
@@ -499,7 +500,7 @@ static enum status answer(struct thread *t, unsigned ring, const struct ring_sqe
 		if (status)
 			return status;
 	}
-	free_slot(t, slot);
+	free_slot(t, &t->served[slot]);
 	if (!c)
 		return STATUS_GONE;
 	sched_give_back(c);
@@ -539,7 +540,7 @@ void endpoint_thread_end(struct thread *t)
 		if (!c || c == SERVED_GONE)
 			continue;
 		sched_give_back(c);
-		free_slot(t, slot);
+		free_slot(t, &t->served[slot]);
 		c->call.server = NULL;
 		pending_answer(c, STATUS_GONE, NULL, 0);
 	}
@@ -563,16 +564,6 @@ static enum status call_facet(struct endpoint *e, struct call *call)
 	return STATUS_OK;
 }
 
-/* At most RING_SERVED for each thread that receives. */
-static uint32_t count(const struct pending_queue *q)
-{
-	uint32_t n = 0;
-
-	for (const struct pending *p = q->head; p; p = p->next)
-		n++;
-	return n;
-}
-
 static enum status endpoint_call(struct object *o, struct call *call)
 {
 	struct endpoint *e = (struct endpoint *)o;
@@ -584,52 +575,49 @@ static enum status endpoint_call(struct object *o, struct call *call)
 	case ENDPOINT_INFO:
 		info = endpoint_info_results_build(&call->results);
 		endpoint_info_results_set_waiting(info, e->waiting);
-		endpoint_info_results_set_receivers(info, count(&e->receivers));
+		endpoint_info_results_set_receivers(info, pending_count(&e->receivers));
 		return STATUS_OK;
 	default:
 		return STATUS_NO_METHOD;
 	}
 }
 
-static void empty(struct endpoint *e)
+/* Waking somebody takes as long as a few pages do. */
+enum { WORK_WAKE = 4 };
+
+static bool end(struct object *o)
 {
-	while (e->calls.head)
-		refuse_call(e->calls.head, STATUS_GONE);
-	while (e->receivers.head)
-		fail_receive(e->receivers.head, STATUS_GONE);
-	while (e->gone) {
+	struct endpoint *e = (struct endpoint *)o;
+
+	while (ending_left > 0) {
 		struct facet *f = e->gone;
 
-		e->gone = f->next_gone;
-		facet_free(f);
+		if (e->calls.head) {
+			refuse_call(e->calls.head, STATUS_GONE);
+		} else if (e->receivers.head) {
+			fail_receive(e->receivers.head, STATUS_GONE);
+		} else if (f) {
+			e->gone = f->next_gone;
+			facet_free(f);
+		} else {
+			forget_server(e);
+			e->facets--;
+			free_if_unused(e);
+			return true;
+		}
+		ending_left -= WORK_WAKE;
 	}
-	forget_server(e);
-	e->facets--;
-	free_if_unused(e);
+	return false;
 }
 
-/* There is no capability to receive with. What its calls carry may be the last that
- * held another endpoint, and so on: not by recursion, for whoever makes them decides
- * how many. */
+/* There is no capability to receive with. */
 static void endpoint_destroy(struct object *o)
 {
-	static struct endpoint *ending;
-	static bool emptying;
 	struct endpoint *e = (struct endpoint *)o;
 
 	e->facets++; /* ours, until it is empty */
 	e->closed = true;
-	e->next_ending = ending;
-	ending = e;
-	if (emptying)
-		return;
-	emptying = true;
-	while (ending) {
-		e = ending;
-		ending = e->next_ending;
-		empty(e);
-	}
-	emptying = false;
+	ending_add(o, end);
 }
 
 /* The last capability to it, or the last call through it, is gone. */

@@ -16,7 +16,7 @@
 struct endpoint {
 	struct object object; /* refs: capabilities to receive with */
 	struct ledger *ledger;
-	uint8_t flag;         /* lock.h */
+	uint32_t flag;        /* lock.h */
 	bool closed;          /* nobody can receive any more */
 	uint32_t facets;
 	uint32_t waiting;     /* in calls */
@@ -25,7 +25,6 @@ struct endpoint {
 	struct facet *gone;   /* facets without capabilities, for the server to hear of */
 	struct thread *server; /* who received last, held; or NULL */
 	struct link served;    /* on that one's list */
-	struct endpoint *next_ending;
 };
 
 struct facet {

@@ -4,11 +4,13 @@
  * touched once it is claimed: from WAITING to RUNNING, by compare and exchange.
  * All that decides whether a path is taken comes before the first change.
  *
- * Functions here are inlined into the two at the end: a call costs as much as many
- * of them do. */
+ * Functions here are inlined into the few that are not: a call costs as much as many
+ * of them do. Registers are what is scarce: what one instruction can make again is not
+ * kept. */
 #include "kernel/fastpath.h"
 
 #include "abi/notification.capnp.h"
+#include "core/captable_slots.h"
 #include "kernel/arch/x86_64/switch.h"
 #include "kernel/arch/x86_64/trap.h"
 #include "kernel/endpoint.h"
@@ -24,12 +26,27 @@ enum {
 
 extern const char gate_resume[];
 
-/* `size` is a multiple of 8. Most messages are a few words long: those are copied
- * from the last word to the first. */
-HOT void copy_words(word *to, const word *from, uint64_t size)
+/* in_area, and where it is stands in one register from here on. */
+HOT bool message_at(const struct thread_ring *r, struct ring *page, uint64_t address,
+                    uint32_t size, word **out)
+{
+	bool good = in_area(r, page, address, size, out);
+
+	__asm__("" : "+r"(*out));
+	return good;
+}
+
+/* Of a message's size, a number of words; a large one if it is none. */
+HOT uint64_t words_of(uint64_t size)
+{
+	__asm__("" : "+r"(size)); /* or gcc sees that half of it is 0, and no rotation */
+	return size >> 3 | size << 61;
+}
+
+/* Most messages are a few words long: those are copied from the last to the first. */
+HOT void copy_words(word *to, const word *from, uint64_t words)
 {
 	const volatile word *in = from;
-	uint64_t words = size / 8;
 
 	switch (words) {
 	case 8: to[7] = in[7]; /* fall through */
@@ -46,15 +63,29 @@ HOT void copy_words(word *to, const word *from, uint64_t size)
 	}
 }
 
+/* This CPU's, in a register: its address is long. */
+HOT struct cpu *here(void)
+{
+	struct cpu *cpu = this_cpu;
+
+	__asm__("" : "+r"(cpu));
+	return cpu;
+}
+
 /* -- from caller to server and back ------------------------------------------------------ */
 
-/* Makes a waiting thread this CPU's own, if `p` is all that it waits for. */
+/* Makes a waiting thread this CPU's own, if `p` is all that it waits for. The lowest bit
+ * makes RUNNING of WAITING, and is in no other state. */
 HOT bool claim(struct thread *t, const struct pending *p)
 {
-	enum thread_state waiting = THREAD_WAITING;
+	_Static_assert(THREAD_WAITING == (THREAD_RUNNING | 1), "claimed by one bit");
+	_Static_assert(!((THREAD_NEW | THREAD_READY | THREAD_RUNNING | THREAD_SUSPENDED |
+	                  THREAD_ENDED) & 1), "nobody else is claimed");
 
-	if (!__atomic_compare_exchange_n(&t->state, &waiting, THREAD_RUNNING, false,
-	                                 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	bool waited;
+
+	__asm__ volatile("lock btrl $0, %1" : "=@ccc"(waited), "+m"(t->state) : : "memory");
+	if (!waited)
 		return false;
 	if (LIKELY(t->direct == p && !t->attention))
 		return true;
@@ -62,25 +93,25 @@ HOT bool claim(struct thread *t, const struct pending *p)
 	return false;
 }
 
-/* The record that the thread waits for is answered, with a capability if `cap` is not 0. */
-HOT void answered(struct thread *t, const struct pending *p, uint32_t size, uint32_t cap)
+/* The record that the thread waits for, on that ring, is answered, with a capability if
+ * `cap` is not 0. */
+HOT void answered(struct thread *t, const struct pending *p, struct thread_ring *r,
+                  uint32_t size, uint32_t cap)
 {
-	struct thread_ring *r = p->on;
+	struct ring *page = r->page;
 	uint32_t cq = r->cq_tail;
 
-	write_completion(r->page, r, cq, p->sq, p->user_data, done_with(size), cap);
-	show_completions(r, cq + 1);
+	write_completion(page, r, cq, p->sq % RING_SQ_ENTRIES, p->user_data, done_with(size), cap);
+	show_completions(page, r, cq + 1);
 	t->direct = NULL;
 }
 
-/* The current thread, which has no record, will wait for the entry at sq_head of its
- * program's ring and nothing else. */
-HOT struct pending *wait_for(struct thread *t, const struct ring_sqe *sqe,
-                             void (*cancel)(struct pending *))
+/* The current thread, which has no record, will wait for that entry of its program's
+ * ring, at `sq`, and nothing else. */
+HOT struct pending *wait_for(struct thread *t, struct ring *page, uint32_t sq,
+                             const struct ring_sqe *sqe, void (*cancel)(struct pending *))
 {
-	struct thread_ring *r = &t->rings[RING_PROGRAM];
 	struct pending *p = &t->own[0];
-	uint32_t sq = r->sq_head;
 
 	p->sq = sq;
 	p->user_data = ONCE(sqe->user_data);
@@ -88,15 +119,15 @@ HOT struct pending *wait_for(struct thread *t, const struct ring_sqe *sqe,
 	p->results_size = ONCE(sqe->results_size);
 	p->cancel = cancel;
 	t->direct = p;
-	show_consumed(r, sq + 1);
+	show_consumed(page, &t->rings[RING_PROGRAM], sq + 1);
 	return p;
 }
 
-/* The gate's way out for a native thread at a system call. */
-_Noreturn HOT void resume_native(struct thread *t, uint64_t rdx)
+/* The current thread, a native one, goes on: its cap_enter ended well. */
+_Noreturn HOT void leave(struct cpu *cpu, struct thread *t)
 {
-	__asm__ volatile("movabsq $window_resume_native, %%rax; jmp *%%rax" ::"D"(t), "d"(rdx)
-	                 : "memory");
+	unlock_shared_of(cpu);
+	__asm__ volatile("jmp native_resume" ::"D"(t) : "memory");
 	__builtin_unreachable();
 }
 
@@ -110,216 +141,245 @@ HOT void end_wait(struct thread *t, uint64_t ring)
 	t->regs.rdx = ring;
 }
 
-/* `to`, which is claimed, runs on in the current thread's place and on the same
- * context. Once `from` can be seen to wait, another CPU may claim it: its registers
- * come first. */
-_Noreturn HOT void hand_over(struct cpu *cpu, struct thread *from, struct thread *to,
-                             uint64_t to_ring)
+/* The rest of hand_over, where `to` has waited on its module's ring. */
+__attribute__((noinline, cold)) _Noreturn static void resume_in_module(struct thread *to,
+                                                                       const struct thread_ring *on)
 {
-	struct space *space = to->process->space;
+	struct cpu *cpu = here();
 
-	switch_from(from);
-	cpu->current = to;
-	to->cpu = (uint8_t)cpu->index;
-	__atomic_store_n(&from->state, THREAD_WAITING, __ATOMIC_RELEASE);
-	switch_registers(cpu, to);
-	cpu->running = space;
-	if (LIKELY(!space->module)) {
-		/* From native to native: the gate knows it all. */
-		if (cpu->loaded != space) {
-			cpu->loaded = space;
-			write_cr3(space_top(space, cpu->index));
-		}
-		unlock_shared_of(cpu);
-		resume_native(to, to_ring);
-	}
-	end_wait(to, to_ring);
+	end_wait(to, on->address);
 	switch_to(cpu, to);
 	unlock_shared_of(cpu);
 	((void (*)(struct thread *))gate_address(gate_resume))(to);
 	__builtin_unreachable();
 }
 
+/* `to`, which is claimed, runs on in the current thread's place and on the same
+ * context. Once `from` can be seen to wait, another CPU may claim it: its registers
+ * come first. */
+_Noreturn HOT void hand_over(struct cpu *cpu, struct thread *from, struct thread *to,
+                             const struct thread_ring *on)
+{
+	struct space *space = to->process->space;
+	unsigned index = cpu->index;
+
+	switch_from(from);
+	switch_registers(cpu, to);
+	cpu->current = to;
+	to->cpu = (uint8_t)index;
+	__atomic_store_n(&from->state, THREAD_WAITING, __ATOMIC_RELEASE);
+	cpu->running = space;
+	if (!LIKELY(!space->module))
+		resume_in_module(to, on);
+	/* From native to native: native_resume knows it all. */
+	if (cpu->loaded != space) {
+		cpu->loaded = space;
+		write_cr3(space->top[index]);
+	}
+	leave(cpu, to);
+}
+
 /* -- a capability that is copied along ------------------------------------------------- */
 
-/* What is about to stand in another table. */
-struct copied {
-	struct object *object;
-	uint32_t epoch;
-	struct domain *to;
-};
-
-/* False: not here. True: nothing can go wrong any more, and nothing has changed but that
- * the table of `to` is ours. */
-__attribute__((noinline)) static bool copy_begin(struct copied *c, const struct domain *from,
-                                                 uint32_t id, struct domain *to)
+/* The object that `id` names there, and its epoch, with the table of `to` ours and with
+ * room. NULL: not here. Nothing else has changed. */
+HOT struct object *copy_begin(const struct domain *from, uint32_t id, struct domain *to,
+                              uint32_t *epoch)
 {
 	const struct capslot *slot = captable_slot(&from->table, id);
+	struct object *o = slot ? capslot_read(slot, id) : NULL;
 
-	c->object = slot ? capslot_read(slot, id) : NULL;
-	if (!c->object || !to || !flag_take(&to->flag))
-		return false;
-	c->epoch = c->object->epoch;
-	c->to = to;
-	if (captable_has_room(&to->table))
-		return true;
+	if (!o || !to || !flag_take(&to->flag))
+		return NULL;
+	*epoch = o->epoch;
+	if (LIKELY(captable_has_room(&to->table)))
+		return o;
 	flag_drop(&to->flag);
-	return false;
+	return NULL;
 }
 
 /* Gives its id there. */
-__attribute__((noinline)) static uint32_t copy_end(const struct copied *c)
+HOT uint32_t copy_end(struct object *o, uint32_t epoch, struct domain *to)
 {
 	uint32_t id;
-	enum status status;
 
-	object_hold_shared(c->object);
-	status = captable_insert_at(&c->to->table, c->object, c->epoch, &id);
-	KASSERT(!status);
-	flag_drop(&c->to->flag);
+	object_hold_shared(o);
+	id = captable_fill(&to->table, o, epoch);
+	flag_drop(&to->flag);
 	return id;
 }
 
-/* CALL of a facet whose server waits for it. Does not return if it goes this way.
- * `brings`: a capability; known where this is inlined. */
-HOT void call_server(struct cpu *cpu, struct thread *t, const struct ring_sqe *sqe,
-                     uint64_t head, const struct facet *f, bool brings)
+/* Bytes that a call with so many words comes to. */
+HOT uint32_t whole(uint64_t words)
 {
-	struct thread_ring *r = &t->rings[RING_PROGRAM];
+	__asm__("" : "+r"(words)); /* it is cheaper to make it than to keep it */
+	return (uint32_t)(8 * words + sizeof(struct ring_received));
+}
+
+/* CALL of a facet whose server waits for it. Does not return if it goes this way.
+ * `brings`: a capability; known where this is inlined. Then registers are few: `cpu` and
+ * `sq` are looked for when they are needed. */
+HOT void call_server(struct cpu *cpu, struct thread *t, struct ring *page, uint32_t sq,
+                     const struct ring_sqe *sqe, const struct facet *f, bool brings)
+{
+	struct thread_ring *r = &t->rings[RING_PROGRAM], *on;
 	struct endpoint *e = f->endpoint;
-	uint32_t size = ONCE(sqe->params_size), whole = size + (uint32_t)sizeof(struct ring_received);
+	uint64_t words = ONCE(sqe->params_size);
 	struct pending *receiver, *c;
 	struct thread *server;
-	struct copied copied = {0};
+	struct object *o = NULL;
 	struct served *served;
-	word *params = NULL, *to;
-	uint32_t cap = 0;
+	struct ring_received *received;
+	word *params, *to;
+	uint32_t cap = 0, epoch = 0;
 
-	if (f->interface != ONCE(sqe->interface) || size > MESSAGE_MOST || size % 8)
+	__asm__("" : "=r"(params)); /* none, if there are no words */
+	if (f->interface != ONCE(sqe->interface))
 		return;
-	if (size && !in_area(r, r->page, ONCE(sqe->params), MESSAGE_MOST, &params))
-		return;
+	if (words) {
+		words = words_of(words);
+		if (words > MESSAGE_MOST / 8 ||
+		    !message_at(r, page, ONCE(sqe->params), MESSAGE_MOST, &params))
+			return;
+	}
 	if (!flag_take(&e->flag))
 		return;
 	receiver = e->receivers.head;
 	if (!receiver)
 		goto slowly;
 	server = receiver->thread;
-	if (!in_area(receiver->on, receiver->on->page, receiver->results_address.v,
+	on = receiver->on;
+	if (!message_at(on, on->page, receiver->results_address.v,
 	             MESSAGE_MOST + sizeof(struct ring_received), &to) ||
-	    whole > receiver->results_size || e->server != server || server->lender ||
-	    receiver->next)
+	    8 * words + sizeof(struct ring_received) > receiver->results_size || e->server != server ||
+	    (uintptr_t)server->lender | (uintptr_t)receiver->next)
 		goto slowly;
-	if (brings &&
-	    !copy_begin(&copied, r->domain, ONCE(sqe->caps[0]), receiver->on->domain))
-		goto slowly;
+	if (brings) {
+		o = copy_begin(r->domain, ONCE(sqe->caps[0]), on->domain, &epoch);
+		if (!o)
+			goto slowly;
+	}
 	if (!claim(server, receiver)) {
 		if (brings)
-			flag_drop(&copied.to->flag);
+			flag_drop(&on->domain->flag);
 		goto slowly;
 	}
 	e->receivers.head = e->receivers.tail = NULL;
 	flag_drop(&e->flag);
-	if (brings)
-		cap = copy_end(&copied);
+	if (brings) {
+		cap = copy_end(o, epoch, on->domain);
+		cpu = here();
+		page = r->page;
+		sq = r->sq_head;
+	}
 
-	served = &server->served[receiver->receive.slot];
+	served = receiver->receive.served;
 	served->token += RING_SERVED;
-	to[0] = served->token;
-	to[1] = f->badge;
-	to[2] = f->interface;
-	to[3] = (uint16_t)(head >> 16) | (uint64_t)brings << 16 | (uint64_t)size << 32;
-	if (size)
-		copy_words(to + 4, params, size);
-	answered(server, receiver, whole, cap);
-	c = wait_for(t, sqe, endpoint_cancel_call);
+	received = (struct ring_received *)to;
+	received->token = served->token;
+	received->badge = f->badge;
+	received->interface = f->interface;
+	received->method = ONCE(sqe->method);
+	received->caps_count = brings;
+	received->params_size = (uint32_t)(8 * words);
+	if (words)
+		copy_words(to + sizeof(*received) / 8, params, words);
+	answered(server, receiver, on, whole(words), cap);
+	c = wait_for(t, page, sq, sqe, endpoint_cancel_call);
 	c->call.server = server;
-	c->call.slot = receiver->receive.slot;
+	c->call.served = served;
 	served->call = c;
 	sched_hand_context(t, server, c);
-	hand_over(cpu, t, server, receiver->on->address);
+	hand_over(cpu, t, server, on);
 slowly:
 	flag_drop(&e->flag);
 }
 
 /* It is not as frequent that the others should save registers for it. */
-__attribute__((noinline)) static void call_server_with_cap(struct cpu *cpu, struct thread *t,
-                                                           const struct ring_sqe *sqe,
-                                                           uint64_t head)
-{
-	const struct object *o = look_up(&t->rings[RING_PROGRAM], (uint32_t)(head >> 32));
-
-	if (o && o->type == &facet_type && !t->pending)
-		call_server(cpu, t, sqe, head, (const struct facet *)o, true);
-}
-
-/* SERVE, when the caller waits for this answer and nobody else waits for `t`, which
- * might lend (sched_help): it has received no other call, and no other endpoint looks
- * to it. Does not return if it goes this way. */
-HOT void serve_caller(struct cpu *cpu, struct thread *t, const struct ring_sqe *sqe,
-                      uint64_t head)
+__attribute__((noinline, flatten)) static void call_server_with_cap(struct thread *t)
 {
 	struct thread_ring *r = &t->rings[RING_PROGRAM];
+	const struct ring_sqe *sqe = entry_at(r->page, r->sq_head);
+	uint64_t head = head_of(sqe);
+	const struct object *o = look_up(r, head);
+
+	if (op_and_caps(head) == (RING_CALL | ONE_CAP) && o && o->type == &facet_type &&
+	    !t->pending)
+		call_server(NULL, t, r->page, 0, sqe, (const struct facet *)o, true);
+}
+
+/* SERVE with status OK, when the caller waits for this answer and nobody else waits for
+ * `t`, which might lend (sched_help): it has received no other call, and no other endpoint
+ * looks to it. Does not return if it goes this way. */
+HOT void serve_caller(struct cpu *cpu, struct thread *t, struct ring *page, uint32_t sq,
+                      const struct ring_sqe *sqe, uint64_t head)
+{
+	struct thread_ring *r = &t->rings[RING_PROGRAM], *on;
 	uint64_t token = ONCE(sqe->token);
 	struct served *served = &t->served[0];
 	struct pending *c = served->call, *receiver;
-	uint32_t size = ONCE(sqe->params_size);
+	uint64_t words = ONCE(sqe->params_size);
 	struct endpoint *e;
 	struct thread *caller;
-	word *answer = NULL, *to = NULL;
+	word *answer, *to;
 	struct object *o;
 
+	__asm__("" : "=r"(answer), "=r"(to)); /* none, if there are no words */
 	if (served->token != token || !c || c == SERVED_GONE ||
-	    t->slots_used != 1 || t->pending || (uint16_t)(head >> 16) || ONCE(sqe->results) % 8 ||
+	    t->slots_used != 1 || t->pending || ONCE(sqe->results) % 8 ||
 	    ONCE(sqe->results_size) < sizeof(struct ring_received))
 		return;
-	if (size) {
-		if (size > MESSAGE_MOST || size % 8 || c->results_size < size)
+	if (words) {
+		on = c->on;
+		words = words_of(words);
+		if (words > MESSAGE_MOST / 8 || c->results_size < 8 * words)
 			return;
-		if (!in_area(r, r->page, ONCE(sqe->params), MESSAGE_MOST, &answer) ||
-		    !in_area(c->on, c->on->page, c->results_address.v, MESSAGE_MOST, &to))
+		if (!message_at(r, page, ONCE(sqe->params), MESSAGE_MOST, &answer) ||
+		    !message_at(on, on->page, c->results_address.v, MESSAGE_MOST, &to))
 			return;
 	}
-	o = look_up(r, (uint32_t)(head >> 32));
+	o = look_up(r, head);
 	if (!o || o->type != &endpoint_type)
 		return;
 	e = (struct endpoint *)o;
 	caller = c->thread;
 	if (t->lender != caller || caller->lent_for != c || !flag_take(&e->flag))
 		return;
-	if (e->calls.head || e->gone || e->receivers.head || t->serves.next != &e->served ||
-	    t->serves.prev != &e->served || !claim(caller, c)) {
+	if ((uintptr_t)e->calls.head | (uintptr_t)e->gone | (uintptr_t)e->receivers.head ||
+	    t->serves.next != &e->served || t->serves.prev != &e->served || !claim(caller, c)) {
 		flag_drop(&e->flag);
 		return;
 	}
-	if (size)
-		copy_words(to, answer, size);
-	answered(caller, c, size, 0);
+	if (words)
+		copy_words(to, answer, words);
+	on = c->on;
+	answered(caller, c, on, (uint32_t)(8 * words), 0);
 	served->call = NULL;
 	sched_hand_back(t, caller);
-	receiver = wait_for(t, sqe, endpoint_cancel_receive);
+	receiver = wait_for(t, page, sq, sqe, endpoint_cancel_receive);
 	receiver->receive.endpoint = e;
-	receiver->receive.slot = 0;
+	receiver->receive.served = served;
 	e->receivers.head = e->receivers.tail = receiver;
 	flag_drop(&e->flag);
-	hand_over(cpu, t, caller, c->on->address);
+	hand_over(cpu, t, caller, on);
 }
 
 /* -- one call on an object of the exokernel -------------------------------------------- */
 
 /* Gives the bytes of the results; 0: not here. As quick.c's serve(), but that what is
  * known of a batch beforehand is here had from the method again: 7 instructions less. */
-HOT uint32_t call_quickly(const struct thread_ring *r, const struct ring_sqe *sqe,
-                          struct object *o, const struct quick_method *q)
+HOT uint32_t call_quickly(struct cpu *cpu, const struct thread_ring *r, struct ring *page,
+                          const struct ring_sqe *sqe, struct object *o,
+                          const struct quick_method *q)
 {
-	uint64_t params[QUICK_WORDS];
+	uint64_t *params = cpu->message;
 	word *results;
 
 	if (!quick_sizes_fit(q, ONCE(sqe->params_size), ONCE(sqe->results_size)))
 		return 0;
 	if (q->params && !quick_params(r, sqe, q->params, params))
 		return 0;
-	if (!in_area(r, r->page, ONCE(sqe->results), QUICK_MESSAGE, &results) ||
+	if (!message_at(r, page, ONCE(sqe->results), QUICK_MESSAGE, &results) ||
 	    q->serve(o, params, results + 1))
 		return 0;
 	results[0] = root_of(q->results);
@@ -351,7 +411,7 @@ HOT bool wake_waiter(struct notification *n, uint64_t bits)
 	word *to = NULL;
 
 	if (p->next || !taken || p->results_size < size || !sched_has_time(t) ||
-	    (size && !in_area(p->on, p->on->page, p->results_address.v, size, &to)) ||
+	    (size && !message_at(p->on, p->on->page, p->results_address.v, size, &to)) ||
 	    !sched_wants_here(t) || !object_drop_shared(&n->object))
 		return false;
 	if (!claim(t, p)) {
@@ -364,21 +424,22 @@ HOT bool wake_waiter(struct notification *n, uint64_t bits)
 		to[0] = root_of(1);
 		to[1] = taken;
 	}
-	answered(t, p, size, 0); /* on its ring, which may be its module's */
+	answered(t, p, p->on, size, 0); /* on its ring, which may be its module's */
 	end_wait(t, p->on->address);
 	__atomic_store_n(&t->state, THREAD_READY, __ATOMIC_RELEASE);
 	sched_enqueue_here(t);
 	return true;
 }
 
-/* The entry at sq_head is done. */
-HOT void complete(struct thread_ring *r, const struct ring_sqe *sqe, uint32_t size)
+/* The entry at `sq`, sq_head, is done. */
+HOT void complete(struct ring *page, struct thread_ring *r, uint32_t sq,
+                  const struct ring_sqe *sqe, uint32_t size)
 {
-	uint32_t sq = r->sq_head, cq = r->cq_tail;
+	uint32_t cq = r->cq_tail;
 
-	write_completion(r->page, r, cq, sq, ONCE(sqe->user_data), done_with(size), 0);
-	show_consumed(r, sq + 1);
-	show_completions(r, cq + 1);
+	write_completion(page, r, cq, sq % RING_SQ_ENTRIES, ONCE(sqe->user_data), done_with(size), 0);
+	show_consumed(page, r, sq + 1);
+	show_completions(page, r, cq + 1);
 }
 
 /* CALL of signal(). False: not here. Does not return if somebody else is to run. Not
@@ -399,7 +460,7 @@ __attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t,
 	flag_drop(&n->flag);
 	if (!good)
 		return false;
-	complete(r, sqe, 0);
+	complete(r->page, r, r->sq_head, sqe, 0);
 	/* Somebody above us was woken; or an equal, who is to have a turn. */
 	if (cpu->reschedule || cpu->stop_at < cpu->armed) {
 		t->regs.rax = STATUS_OK;
@@ -412,29 +473,51 @@ __attribute__((noinline)) static bool signal(struct cpu *cpu, struct thread *t,
 
 /* -- cap_enter ------------------------------------------------------------------------------ */
 
-/* The one entry, which the thread will wait for. True: it is done already. */
-HOT bool serve_one(struct cpu *cpu, struct thread *t)
+/* One completion more than there are is what the thread waits for. */
+_Noreturn HOT void enter_slowly(struct thread *t)
+{
+	const struct thread_ring *r = &t->rings[RING_PROGRAM];
+
+	trap_enter((uint64_t)ringindex_unconsumed(r->page, r->cq_tail) + 1, RING_FOREVER, t);
+}
+
+/* The one entry that is left is a RELEASE. */
+__attribute__((noinline)) _Noreturn static void release_last(struct thread *t)
 {
 	struct thread_ring *r = &t->rings[RING_PROGRAM];
-	const struct ring_sqe *sqe = entry_at(r, r->sq_head);
+	uint32_t sq = r->sq_head;
+
+	releases(r, r->page);
+	if (r->sq_head != sq)
+		leave(here(), t);
+	enter_slowly(t);
+}
+
+/* The one entry, which the thread will wait for. True: it is done already. */
+HOT bool serve_one(struct cpu *cpu, struct thread *t, struct ring *page, uint32_t sq)
+{
+	struct thread_ring *r = &t->rings[RING_PROGRAM];
+	const struct ring_sqe *sqe = entry_at(page, sq);
 	uint64_t head = head_of(sqe);
 	const struct quick_method *q;
 	struct object *o;
 	uint32_t size;
 
 	if (op_and_caps(head) != RING_CALL) {
-		if (op_and_caps(head) == RING_SERVE)
-			serve_caller(cpu, t, sqe, head);
+		if ((uint32_t)head == RING_SERVE) /* with status OK, and no capabilities */
+			serve_caller(cpu, t, page, sq, sqe, head);
 		else if (op_and_caps(head) == (RING_CALL | ONE_CAP))
-			call_server_with_cap(cpu, t, sqe, head);
+			call_server_with_cap(t);
+		else if ((uint8_t)head == RING_RELEASE)
+			release_last(t);
 		return false;
 	}
-	o = look_up(r, (uint32_t)(head >> 32));
+	o = look_up(r, head);
 	if (!o)
 		return false;
 	if (o->type == &facet_type) {
 		if (!t->pending)
-			call_server(cpu, t, sqe, head, (const struct facet *)o, false);
+			call_server(cpu, t, page, sq, sqe, (const struct facet *)o, false);
 		return false;
 	}
 	if (r->pending >= RING_CQ_ENTRIES)
@@ -443,49 +526,40 @@ HOT bool serve_one(struct cpu *cpu, struct thread *t)
 	if (!q)
 		return o->type == &notification_type &&
 		       signal(cpu, t, sqe, (struct notification *)o);
-	size = call_quickly(r, sqe, o, q);
+	size = call_quickly(cpu, r, page, sqe, o, q);
 	if (!size)
 		return false;
-	complete(r, sqe, size);
+	complete(page, r, sq, sqe, size);
 	return true;
 }
 
-/* True: all that was queued is done, and the thread goes on. False: the rest is for
- * ring_enter; nothing is half done. */
-HOT bool enter(struct cpu *cpu, struct thread *t, uint64_t least, uint64_t timeout_ns)
+/* What is left is for ring_enter. Nothing is half done. */
+__attribute__((flatten))
+void fast_enter(uint64_t least, uint64_t timeout_ns, uint64_t rdx, uint64_t rcx,
+                struct cpu *cpu, struct thread *t)
 {
 	struct thread_ring *r = &t->rings[RING_PROGRAM];
+	struct ring *page;
+	uint32_t sq;
 
-	if (t->attention || cpu->attention)
-		return false;
-	if (!LIKELY(ONCE(r->page->sq_tail) == r->sq_head + 1 &&
-	            ONCE(r->page->cq_head) == r->cq_tail && least == 1 &&
-	            timeout_ns == RING_FOREVER)) {
-		enum quick done = quick_enter(r, least, timeout_ns);
-
-		if (done != QUICK_BUT_LAST)
-			return done == QUICK_ALL;
-	}
-	return serve_one(cpu, t);
-}
-
-/* This CPU's, in a register: its address is long. */
-HOT struct cpu *here(void)
-{
-	struct cpu *cpu = this_cpu;
-
-	__asm__("" : "+r"(cpu));
-	return cpu;
-}
-
-struct syscall_result fast_enter(uint64_t least, uint64_t timeout_ns, struct thread *t)
-{
-	struct cpu *cpu = here();
-
+	(void)rdx;
+	(void)rcx;
 	if (lock_shared_of(cpu))
 		switch_to_native(cpu, t->process->space);
-	if (!enter(cpu, t, least, timeout_ns))
-		trap_enter(t, least, timeout_ns);
-	unlock_shared_of(cpu);
-	return (struct syscall_result){STATUS_OK, t->rings[RING_PROGRAM].address};
+	if (t->attention || cpu->attention)
+		trap_enter(least, timeout_ns, t);
+	page = r->page;
+	sq = r->sq_head;
+	if (!LIKELY(ONCE(page->sq_tail) == sq + 1 && ONCE(page->cq_head) == r->cq_tail &&
+	            least == 1 && timeout_ns == RING_FOREVER)) {
+		enum quick done = several(least, timeout_ns, r, page);
+		if (done == QUICK_ALL)
+			leave(cpu, t);
+		if (done == QUICK_NOT)
+			trap_enter(least, timeout_ns, t);
+		sq = r->sq_head;
+	}
+	if (serve_one(cpu, t, page, sq))
+		leave(cpu, t);
+	enter_slowly(t);
 }

@@ -8,21 +8,19 @@
 
 #include "kernel/types.h"
 
+struct cpu;
 struct thread;
 struct thread_ring;
 
 enum quick { QUICK_ALL, QUICK_BUT_LAST, QUICK_NOT };
 
 /* A cap_enter that does not just wait for its one entry: serves what is queued, as
- * long as that are CALLs of quick methods (object.h) and RELEASEs. ALL: there is
- * nothing left, nor to wait for. BUT_LAST: the last entry is left, and to wait for its
- * completion. NOT: anything else. */
-enum quick quick_enter(struct thread_ring *r, uint64_t least, uint64_t timeout_ns);
+ * long as that are CALLs of quick methods (object.h). ALL: there is nothing left, nor to
+ * wait for. BUT_LAST: the last entry is left, and to wait for its completion. NOT:
+ * anything else. */
+enum quick quick_enter(uint64_t least, uint64_t timeout_ns, struct thread_ring *r);
 
-/* What cap_enter tells, in rax and rdx. */
-struct syscall_result {
-	uint64_t status, ring;
-};
-
-/* cap_enter by a native thread, this CPU's current one. Returns if that goes on at once. */
-struct syscall_result fast_enter(uint64_t least, uint64_t timeout_ns, struct thread *t);
+/* cap_enter by a native thread, this CPU's current one. rdx and rcx are as they
+ * came. */
+_Noreturn void fast_enter(uint64_t least, uint64_t timeout_ns, uint64_t rdx, uint64_t rcx,
+                          struct cpu *cpu, struct thread *t);

@@ -3,6 +3,7 @@
 
 #include "kernel/arch/x86_64/boot.h"
 #include "kernel/arch/x86_64/x86.h"
+#include "kernel/ending.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
 
@@ -127,6 +128,8 @@ enum status page_reserve(struct ledger *ledger, uint64_t pages)
 		status = ledger_charge(ledger, pages << PAGE_SHIFT);
 	if (!status)
 		account_of(ledger)->reserved += pages << PAGE_SHIFT;
+	else
+		(void)ending_concerns(ledger);
 	return status;
 }
 
@@ -144,10 +147,17 @@ uint32_t page_take_reserved(struct ledger *ledger)
 	return take_paid(ledger);
 }
 
+/* It cannot pay, for now or at all. */
+__attribute__((cold)) static uint32_t refused(const struct ledger *ledger)
+{
+	(void)ending_concerns(ledger);
+	return FRAMES_NONE;
+}
+
 uint32_t page_take_dirty(struct ledger *ledger)
 {
 	if (ledger_charge(ledger, PAGE_SIZE))
-		return FRAMES_NONE;
+		return refused(ledger);
 	return take_paid(ledger);
 }
 
@@ -156,7 +166,7 @@ uint32_t page_take(struct ledger *ledger)
 	uint32_t number;
 
 	if (ledger_charge(ledger, PAGE_SIZE))
-		return FRAMES_NONE;
+		return refused(ledger);
 	number = frames_take_clean(&kmem_frames, ledger->id);
 	if (number != FRAMES_NONE)
 		return number;

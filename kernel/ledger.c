@@ -12,6 +12,7 @@
 #include "kernel/notification.h"
 #include "kernel/park.h"
 #include "kernel/revoker.h"
+#include "kernel/ring.h"
 
 static struct ledger_object *create(struct ledger *ledger, struct ledger *payer, bool owner)
 {
@@ -141,6 +142,8 @@ static enum status ledger_call(struct object *o, struct call *call)
 {
 	struct ledger *l = ((struct ledger_object *)o)->ledger;
 
+	if (ring_is_to_wait(l))
+		return STATUS_NO_MEMORY;
 	switch (call->method) {
 	case LEDGER_QUERY:
 		return call_query(l, call);

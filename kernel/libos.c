@@ -207,18 +207,14 @@ static void kill_processes(struct libos *l)
 	}
 }
 
-/* A capability to it that is still somewhere finds it GONE. */
-void libos_drop(struct libos *l)
+/* The last process is gone. A capability to it that is still somewhere finds it GONE. */
+static void end(struct libos *l)
 {
 	struct domain *d = l->domain;
 	struct space *region = l->region;
 
-	l->ending = true;
-	kill_processes(l); /* that nobody has started, and now nobody can */
-	KASSERT(l->processes == 0);
 	log_line("libOS %s dropped", l->id);
 	*find_slot(l->id, strlen(l->id)) = NULL;
-	timeout_cancel(&l->load_timer);
 	bequeath(l);
 	l->domain = NULL;
 	l->region = NULL;
@@ -230,6 +226,16 @@ void libos_drop(struct libos *l)
 	if (region)
 		object_drop(&region->object);
 	object_drop(&l->object);
+}
+
+void libos_drop(struct libos *l)
+{
+	l->ending = l->failed = true; /* it takes no more */
+	timeout_cancel(&l->load_timer);
+	l->processes++;    /* ours, for now */
+	kill_processes(l); /* that nobody has started, and now nobody can */
+	if (--l->processes == 0)
+		end(l);
 }
 
 void libos_enter(struct libos *l, struct process *p)
@@ -244,7 +250,9 @@ void libos_leave(struct libos *l, const struct process *p)
 {
 	l->processes--;
 	l->started -= p->started;
-	if (!l->ending && l->used && (l->processes == 0 || (p->started && l->started == 0)))
+	if (l->ending && l->processes == 0)
+		end(l);
+	else if (!l->ending && l->used && (l->processes == 0 || (p->started && l->started == 0)))
 		libos_drop(l);
 }
 

@@ -57,7 +57,8 @@ static enum status call_grant(struct libos *l, struct call *call)
 	return status ? status : libos_grant(l, call, name, index);
 }
 
-/* Room was kept in the CapSet (libos_grant) and in the table (domain_reserve). */
+/* With its first process. Room was kept in the CapSet (libos_grant) and in the table
+ * (domain_reserve). */
 static void grant_own(struct libos *l, struct process *p)
 {
 	struct object *const own[ARRAY_SIZE(own_names)] = {
@@ -67,7 +68,7 @@ static void grant_own(struct libos *l, struct process *p)
 		l->messages ? message_buffer_object(l->messages) : NULL,
 	};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(own_names); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(own_names) && !l->used; i++) {
 		if (!own[i])
 			continue;
 		object_hold(own[i]);
@@ -76,6 +77,7 @@ static void grant_own(struct libos *l, struct process *p)
 	}
 	object_drop(own[3]); /* thread_control_object() took one for us, */
 	object_drop(own[4]); /* and so did inspector_object() */
+	l->used = true;
 }
 
 /* -- a new process ------------------------------------------------------------------- */
@@ -127,9 +129,7 @@ static enum status spawn(struct libos *l, struct thread_start start, uint32_t pi
 		object_drop(&(*process)->object);
 		return status;
 	}
-	if (!l->used)
-		grant_own(l, *process);
-	l->used = true;
+	grant_own(l, *process);
 	return STATUS_OK;
 }
 
@@ -237,7 +237,7 @@ static enum status move_allowed(const struct move *m, struct call *call)
 	if (p->pid == 1 && p->pids == &pids && !m->same_pid)
 		return call_refuse(call, STATUS_INVALID, "PID 1 stays what it is");
 	if (p->thread_count != 1 || (p->space->module && !may_leave(call->thread)))
-		return call_refuse(call, STATUS_BUSY, "it has other threads, or is not free to go");
+		return call_refuse(call, STATUS_BUSY, "other threads, or not in its program");
 	if (!call->thread->own_context)
 		return call_refuse(call, STATUS_BUDGET, "the thread has no time of its own");
 	return STATUS_OK;
@@ -289,9 +289,7 @@ static enum status call_become(struct libos *l, struct call *call)
 		return status;
 	log_line("PID %u: from libOS %s to %s", m.from->pid, old->id, l->id);
 	trace_unanswered(call->thread);
-	if (!l->used)
-		grant_own(l, successor);
-	l->used = true;
+	grant_own(l, successor);
 	if (m.same_pid)
 		process_swap_pids(m.from, successor);
 	if (successor->pid == 1 && !old->loader && successor->pids == &pids)

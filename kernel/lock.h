@@ -7,16 +7,31 @@
  *
  * Shared, a CPU may touch
  *   - its own struct cpu and run queue, its current thread and that one's rings;
- *   - a waiting thread that it has claimed (thread_claim), and that one's rings;
+ *   - a waiting thread that it has claimed (fastpath.c), and that one's rings;
  *   - an object's reference count, by the atomic functions, but never to zero;
  *   - an endpoint's or a notification's queues, having taken the object's flag,
  *     and a domain's table, having taken the domain's: by a try, never by waiting.
  * It may read whatever is only changed or freed exclusively: tables, spaces,
  * objects' fields. It allocates nothing, frees nothing, and sets no timeout. Who
- * finds more to do asks for the exclusive way, having changed nothing. */
+ * finds more to do asks for the exclusive way, having changed nothing. So does who
+ * finds that its lock is wanted: whoever waits to be exclusive has it first. */
 #pragma once
 
 #include "kernel/arch/x86_64/cpu.h"
+
+/* The lowest bit is set from now on; gives what it was. gcc knows that instruction, but
+ * puts the address into a register first. */
+static inline __attribute__((always_inline)) bool bit_take(uint32_t *word)
+{
+#if defined(__SANITIZE_THREAD__) || defined(__clang__)
+	return __atomic_fetch_or(word, 1, __ATOMIC_ACQUIRE) & 1;
+#else
+	bool was;
+
+	__asm__ volatile("lock btsl $0, %1" : "=@ccc"(was), "+m"(*word) : : "memory");
+	return was;
+#endif
+}
 
 /* From outside: exclusive at once. */
 void kernel_lock(void);
@@ -26,7 +41,7 @@ void kernel_lock(void);
 void lock_wait(struct cpu *cpu);
 static inline bool lock_shared_of(struct cpu *self)
 {
-	if (!__builtin_expect(__atomic_exchange_n(&self->lock, 1, __ATOMIC_ACQUIRE), 0))
+	if (!__builtin_expect(bit_take(&self->lock), 0))
 		return false;
 	lock_wait(self);
 	return true;
@@ -62,12 +77,12 @@ static inline void kernel_unlock(void)
 }
 
 /* A try for an object's or a domain's flag; shared only (exclusive needs none). */
-static inline bool flag_take(uint8_t *flag)
+static inline __attribute__((always_inline)) bool flag_take(uint32_t *flag)
 {
-	return !__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE);
+	return !bit_take(flag);
 }
 
-static inline void flag_drop(uint8_t *flag)
+static inline __attribute__((always_inline)) void flag_drop(uint32_t *flag)
 {
 	__atomic_store_n(flag, 0, __ATOMIC_RELEASE);
 }

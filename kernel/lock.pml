@@ -6,7 +6,8 @@
  * it. A program elsewhere may be using the page; its CPU answers from the interrupt,
  * or where it waits for a lock, and nowhere else.
  *
- * Who is exclusive is alone; nobody waits for ever; when tlb_sync returns, nobody
+ * Who is exclusive is alone; nobody waits for ever; while somebody waits to be, a CPU
+ * leaves a shared stay once at most; when tlb_sync returns, nobody
  * has the translation; a program goes on in its own space, which answering leaves. (A CPU that never gets its turn is not looked for: the lock
  * makes no promise of that.)
  *
@@ -16,11 +17,14 @@
  *   -DOWN_FIRST      kernel_lock takes this CPU's own lock first
  *   -DOWN_ONLY       kernel_lock takes no other
  *   -DNO_WAIT        tlb_sync does not wait for the answers
+ *   -DNO_PRECEDENCE  fast_enter() does not look whether the lock is wanted
  *   -DNO_RELOAD      fast_enter() does not look whether lock_shared_of() has waited
  */
 #define CPUS 3
 
 bool lock[CPUS], flush[CPUS];
+bool wanted[CPUS]; /* LONG_WAY_WANTED: somebody exclusive waits for the lock */
+byte passed[CPUS]; /* shared stays since then */
 bool loaded[CPUS]; /* the TLB has the page */
 bool away[CPUS];   /* CR3 has the exokernel's own tables, not the program's */
 bool mapped = true;
@@ -44,6 +48,18 @@ inline take(n)
 	od
 }
 
+/* kernel_lock()'s first try, lock_wait_first() */
+inline take_first(n)
+{
+	do
+	:: atomic { !lock[n] -> lock[n] = true; wanted[n] = false; passed[n] = 0; break }
+	:: atomic { lock[n] && !wanted[n] -> wanted[n] = true }
+#ifndef NO_ANSWER
+	:: answer()
+#endif
+	od
+}
+
 /* `has`: this CPU's own lock already. */
 inline kernel_lock(has)
 {
@@ -53,10 +69,10 @@ inline kernel_lock(has)
 		if
 #ifdef OWN_ONLY
 		:: i != me
-		:: i == me -> take(me)
+		:: i == me -> take_first(me)
 #else
 		:: has && i == me
-		:: !(has && i == me) -> take(i)
+		:: !(has && i == me) -> take_first(i)
 #endif
 		fi;
 		i++
@@ -119,12 +135,26 @@ proctype cpu(byte me)
 		away[me] = false; /* switch_to_native() */
 #endif
 		if
-		:: assert(!away[me]); lock[me] = false /* unlock_shared_of() */
+#ifndef NO_PRECEDENCE
+		:: !wanted[me] ->
+#else
+		:: true ->
+#endif
+			assert(!away[me]);
+			if
+			:: wanted[me] -> passed[me]++; assert(passed[me] <= 1) /* who came before it was */
+			:: else
+			fi;
+			lock[me] = false /* unlock_shared_of() */
 		:: /* lock_upgrade() */
 #ifdef UPGRADE_KEEPS
 			kernel_lock(true);
 #else
 			lock[me] = false;
+			do
+			:: atomic { !wanted[me] || lock[me] -> break }
+			:: answer()
+			od;
 			kernel_lock(false);
 #endif
 			away[me] = false; /* resume() */

@@ -1,6 +1,7 @@
 /* memobject.c: see memobject.h. */
 #include "kernel/memobject.h"
 
+#include "kernel/ending.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
 
@@ -103,31 +104,42 @@ struct memobject *memobject_adopt(struct ledger *ledger, struct paddr start, uin
 	return m;
 }
 
-void memobject_destroy(struct object *o)
+/* Its frames; `own` says how far that is done. */
+static bool end(struct object *o)
 {
 	struct memobject *m = (struct memobject *)o;
-	uint64_t unused = m->pages - m->own;
-	struct ledger *ledger = m->ledger;
 
-	if (m->part) {
-		object_drop(&m->whole->object);
-		block_free(m, sizeof(*m), ledger);
-		return;
-	}
-	for (uint32_t page = 0; page < m->pages;) {
-		uint32_t *slot = slot_of(m, page, false);
+	while (m->own < m->pages) {
+		uint32_t *slot = slot_of(m, m->own, false);
 
+		if (ending_left-- <= 0)
+			return false;
 		if (!slot) {
-			page = (page / MEMOBJECT_SLOTS + 1) * MEMOBJECT_SLOTS;
+			m->own = (m->own / MEMOBJECT_SLOTS + 1) * MEMOBJECT_SLOTS;
 			continue;
 		}
 		if (*slot)
 			page_drop(number_of(*slot));
-		page++;
+		m->own++;
+	}
+	free_bare(m);
+	return true;
+}
+
+void memobject_destroy(struct object *o)
+{
+	struct memobject *m = (struct memobject *)o;
+	uint64_t unused = m->pages - m->own;
+
+	if (m->part) {
+		object_drop(&m->whole->object);
+		block_free(m, sizeof(*m), m->ledger);
+		return;
 	}
 	if (unused)
-		page_unreserve(ledger, unused);
-	free_bare(m);
+		page_unreserve(m->ledger, unused);
+	m->own = 0;
+	ending_add(o, end);
 }
 
 /* A frame for an empty or a split slot; the reservation pays. */

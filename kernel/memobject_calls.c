@@ -3,6 +3,7 @@
 #include "abi/memory.capnp.h"
 #include "kernel/domain.h"
 #include "kernel/memobject.h"
+#include "kernel/ring.h"
 
 static enum status answer_child(struct memobject *m, struct call *call)
 {
@@ -217,17 +218,10 @@ const struct object_type readonly_memory_type = {
 	.destroy = readonly_destroy,
 };
 
-/* What is allocated from a pool is charged to the caller's own ledger (whoever
- * holds such a pool may spend, but spends its own) or to the pool's. */
-static struct ledger *pool_spends(const struct memory_pool *p, const struct call *call)
-{
-	return p->charges ? p->ledger : call->domain->ledger;
-}
-
-static enum status pool_allocate(const struct memory_pool *p, struct call *call)
+static enum status pool_allocate(struct ledger *ledger, struct call *call)
 {
 	struct memory_pool_allocate_params_reader params = {call->params};
-	struct memobject *m = memobject_create(pool_spends(p, call),
+	struct memobject *m = memobject_create(ledger,
 	                                       memory_pool_allocate_params_get_pages(params));
 
 	if (!m)
@@ -239,9 +233,8 @@ static enum status pool_allocate(const struct memory_pool *p, struct call *call)
 	return STATUS_OK;
 }
 
-static enum status pool_available(const struct memory_pool *p, struct call *call)
+static enum status pool_available(const struct ledger *ledger, struct call *call)
 {
-	const struct ledger *ledger = pool_spends(p, call);
 	struct memory_pool_available_results_builder results =
 		memory_pool_available_results_build(&call->results);
 
@@ -252,13 +245,17 @@ static enum status pool_available(const struct memory_pool *p, struct call *call
 
 static enum status pool_call(struct object *o, struct call *call)
 {
-	struct memory_pool *p = (struct memory_pool *)o;
+	const struct memory_pool *p = (struct memory_pool *)o;
+	/* Whoever holds a pool may spend, but spends its own, or the pool's. */
+	struct ledger *ledger = p->charges ? p->ledger : call->domain->ledger;
 
+	if (ring_is_to_wait(ledger))
+		return STATUS_NO_MEMORY;
 	switch (call->method) {
 	case MEMORY_POOL_ALLOCATE:
-		return pool_allocate(p, call);
+		return pool_allocate(ledger, call);
 	case MEMORY_POOL_AVAILABLE:
-		return pool_available(p, call);
+		return pool_available(ledger, call);
 	default:
 		return STATUS_NO_METHOD;
 	}

@@ -112,6 +112,8 @@ static enum status call_wait(struct notification *n, struct call *call)
 		                                   take(n, mask));
 		return STATUS_OK;
 	}
+	if (pending_count(&n->waiting) == PENDING_QUEUE_MOST)
+		return call_refuse(call, STATUS_BUSY, "1,024 wait already");
 	p = pending_create(call, cancel_wait);
 	if (!p)
 		return STATUS_NO_MEMORY;

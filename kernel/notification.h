@@ -8,7 +8,7 @@ struct notification {
 	struct object object;
 	struct ledger *ledger;
 	uint64_t bits;
-	uint8_t flag;                 /* lock.h */
+	uint32_t flag;                /* lock.h */
 	bool owed;                    /* the bound ring had no place for an event */
 	uint8_t bound_ring;
 	struct thread *bound;         /* held; or NULL */

@@ -163,10 +163,12 @@ enum status park_wake(struct thread *t, unsigned ring, const struct ring_sqe *sq
 	struct sorted_node *place, *next;
 	struct word w;
 	uint64_t hash;
+	uint32_t left = PARK_WAKE_STEP;
 	enum status status = find_word(t, ring, sqe, &w);
 
 	if (status)
 		return status;
+	*woken = (uint32_t)ring_resumed(t, ring);
 	hash = hash_of(&w);
 	for (place = sorted_find(&parked, hash); place && *woken < most; place = next) {
 		struct pending *p = (struct pending *)((char *)place -
@@ -177,6 +179,8 @@ enum status park_wake(struct thread *t, unsigned ring, const struct ring_sqe *sq
 			break;
 		if (!waits_for(p, &w))
 			continue; /* two words with one hash */
+		if (left-- == 0 && ring_may_pause())
+			return ring_pause(t, ring, *woken);
 		unpark(p);
 		pending_answer(p, STATUS_OK, NULL, 0);
 		(*woken)++;

@@ -4,7 +4,7 @@
 #include "kernel/object.h"
 
 /* One WAKE answers no more than this many: whoever wants more asks again. */
-enum { PARK_WAKE_MOST = 1024 };
+enum { PARK_WAKE_MOST = 1024, PARK_WAKE_STEP = 128 };
 
 /* PARK: keeps the thread's entry until a wake or its timeout. CALL_PENDING, or
  * AGAIN if the word is not what was expected. */

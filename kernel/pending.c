@@ -190,6 +190,15 @@ void pending_append(struct pending_queue *q, struct pending *p)
 	q->tail = p;
 }
 
+uint32_t pending_count(const struct pending_queue *q)
+{
+	uint32_t n = 0;
+
+	for (const struct pending *p = q->head; p && n < PENDING_QUEUE_MOST; p = p->next)
+		n++;
+	return n;
+}
+
 void pending_unlink(struct pending_queue *q, struct pending *p)
 {
 	*(p->prev ? &p->prev->next : &q->head) = p->next;

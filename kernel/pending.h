@@ -21,6 +21,7 @@ struct endpoint;
 struct facet;
 struct ledger;
 struct object;
+struct served;
 struct space;
 struct thread;
 struct thread_ring;
@@ -32,6 +33,7 @@ enum { PENDING_OWN = 3, PENDING_HEAP = 0xff };
 struct pending_queue {
 	struct pending *head, *tail;
 };
+enum { PENDING_QUEUE_MOST = 1024 }; /* in one that is gone through, or answered, as a whole */
 
 /* A call on an endpoint: queued, then served. */
 struct pending_call {
@@ -39,9 +41,9 @@ struct pending_call {
 	struct uaddr params;
 	uint32_t params_size;
 	uint16_t method;
-	uint8_t slot;            /* served: which of the server's */
 	uint8_t priority;        /* queued: its place among them */
 	struct thread *server;   /* NULL: nobody has received it yet */
+	struct served *served;   /* which of the server's it is then */
 	struct transfer *transfer; /* queued: the capabilities that travel; or NULL */
 	struct ledger *transfer_ledger; /* who pays for that */
 };
@@ -50,7 +52,7 @@ struct pending_call {
 struct pending_receive {
 	struct endpoint *endpoint;
 	struct object *lease;      /* held; if its cancel is endpoint_cancel_leased_receive */
-	uint8_t slot;              /* kept for the call to come */
+	struct served *served;     /* the thread's, kept for the call to come */
 };
 
 /* A park; see park.c. */
@@ -129,3 +131,5 @@ struct pending *pending_of_entry(const struct thread *t, unsigned ring, uint32_t
 
 void pending_append(struct pending_queue *q, struct pending *p);
 void pending_unlink(struct pending_queue *q, struct pending *p);
+/* Not past PENDING_QUEUE_MOST. */
+uint32_t pending_count(const struct pending_queue *q);

@@ -234,8 +234,12 @@ static void end(struct process *p)
 		power_off(p->end_reason == END_REASON_EXITED ? (uint32_t)p->end_code :
 		                                               STATUS_PID1_LOST);
 	}
-	while (p->unstarted)
-		process_kill(p->unstarted, -1, END_REASON_KILLED);
+	while (p->unstarted) {
+		struct process *unstarted = p->unstarted;
+
+		leave_maker(unstarted); /* it may end later */
+		process_kill(unstarted, -1, END_REASON_KILLED);
+	}
 	let_go(p);
 }
 
@@ -309,24 +313,25 @@ void process_fault(struct thread *t, uint32_t vector, uint32_t error, uint64_t a
 void process_deliver_interrupt(struct thread *t)
 {
 	struct thread_regs *r = &t->regs;
-	struct module_trap trap = {
-		.address = (uint32_t)t->end_code,
-		.vector = t->left ? MODULE_VECTOR_LEFT : MODULE_VECTOR_INTERRUPT,
-		.error = t->end_reason,
-		.rip = r->rip, .cs = r->cs, .rflags = r->rflags, .rsp = r->rsp, .ss = r->ss,
-	};
-	uint64_t at = r->module_stack - sizeof(trap);
+	uint64_t at = r->module_stack - sizeof(struct module_trap);
 	struct module_trap *to;
 
 	if ((r->cs & 3) != 3 || !r->module_stack)
 		return;
-	KASSERT(at % sizeof(trap) == 0); /* so it lies within one page */
+	KASSERT(at % sizeof(*to) == 0); /* so it lies within one page */
 	to = space_reach(t->process->space->module, at, true);
 	if (!to) {
 		process_fault(t, 14, 0, at);
 		return;
 	}
-	*to = trap;
+	to->address = (uint32_t)t->end_code;
+	to->vector = t->left ? MODULE_VECTOR_LEFT : MODULE_VECTOR_INTERRUPT;
+	to->error = t->end_reason;
+	to->rip = r->rip;
+	to->cs = r->cs;
+	to->rflags = r->rflags;
+	to->rsp = r->rsp;
+	to->ss = r->ss;
 	t->interrupted = t->left = false;
 	r->rip = t->process->module_trap;
 	r->cs = SEL_MODULE_CODE;
@@ -364,6 +369,8 @@ static enum status answer_now_or_later(struct process *p, struct call *call)
 		tell_end(p, &call->results);
 		return STATUS_OK;
 	}
+	if (pending_count(&p->waiting) == PENDING_QUEUE_MOST)
+		return call_refuse(call, STATUS_BUSY, "1,024 wait already");
 	waiter = pending_create(call, cancel_wait);
 	if (!waiter)
 		return STATUS_NO_MEMORY;

@@ -1,7 +1,6 @@
 /* quick.c: a batch of entries, as long as they are simple (fastpath.h). */
 #include "kernel/fast.h"
 #include "kernel/fastpath.h"
-#include "kernel/lock.h"
 
 /* What the entry before asked, of whom, with room for what: most batches ask the same
  * again and again. In memory: registers are few. */
@@ -30,7 +29,7 @@ static bool find(struct thread_ring *r, const struct ring_sqe *sqe, struct batch
 
 	if (op_and_caps(head) != RING_CALL)
 		return false;
-	o = look_up(r, (uint32_t)(head >> 32));
+	o = look_up(r, head);
 	if (!o)
 		return false;
 	q = quick_method_of(sqe, head, o);
@@ -71,24 +70,6 @@ HOT bool serve(struct thread_ring *r, struct ring *page, const struct ring_sqe *
 	return true;
 }
 
-/* RELEASE of what others hold too. */
-static bool release(struct thread_ring *r, const struct ring_sqe *sqe)
-{
-	uint64_t head = head_of(sqe);
-	struct domain *d = r->domain;
-	const struct capslot *slot;
-	bool good;
-
-	if ((uint8_t)head != RING_RELEASE || !d || !flag_take(&d->flag))
-		return false;
-	slot = captable_slot(&d->table, (uint32_t)(head >> 32));
-	good = slot && slot->epoch != CAPTABLE_MOVING && object_drop_shared(slot->object);
-	if (good)
-		(void)captable_remove(&d->table, slot->id);
-	flag_drop(&d->flag);
-	return good;
-}
-
 /* CALLs up to `tail`. Gives how far it came. */
 static uint32_t serve_calls(struct thread_ring *r, uint32_t sq, uint32_t tail, uint32_t ahead)
 {
@@ -97,22 +78,22 @@ static uint32_t serve_calls(struct thread_ring *r, uint32_t sq, uint32_t tail, u
 
 	b.tail = tail;
 	b.ahead = ahead;
-	if (!find(r, entry_at(r, sq), &b))
+	if (!find(r, entry_at(page, sq), &b))
 		return sq;
 	do {
-		const struct ring_sqe *sqe = &page->sq[sq % RING_SQ_ENTRIES];
+		uint64_t place = sq % RING_SQ_ENTRIES;
+		const struct ring_sqe *sqe = entry_in(page, place);
 
-		__asm__("" : "+r"(sqe)); /* one register, not the sum of two */
 		if (!is_same(sqe, &b) && !find(r, sqe, &b))
 			break;
 		if (!serve(r, page, sqe, &b))
 			break;
-		write_completion(page, r, sq + b.ahead, sq, ONCE(sqe->user_data), b.done, 0);
+		write_completion(page, r, sq + b.ahead, place, ONCE(sqe->user_data), b.done, 0);
 	} while (++sq != b.tail);
 	return sq;
 }
 
-enum quick quick_enter(struct thread_ring *r, uint64_t least, uint64_t timeout_ns)
+enum quick quick_enter(uint64_t least, uint64_t timeout_ns, struct thread_ring *r)
 {
 	struct ring *page = r->page;
 	uint32_t sq = r->sq_head, ahead = r->cq_tail - sq, count = ringindex_queued(page, sq);
@@ -121,13 +102,9 @@ enum quick quick_enter(struct thread_ring *r, uint64_t least, uint64_t timeout_n
 	if (count - 1 >= RING_SQ_ENTRIES || !ringindex_has_places(used, r->pending, count) ||
 	    least > used + count)
 		return QUICK_NOT;
-	for (; sq != tail && release(r, entry_at(r, sq)); sq++)
-		write_completion(page, r, sq + ahead, sq, ONCE(entry_at(r, sq)->user_data),
-		                 done_with(0), 0);
-	if (sq != tail)
-		sq = serve_calls(r, sq, tail, ahead);
-	show_consumed(r, sq);
-	show_completions(r, sq + ahead);
+	sq = serve_calls(r, sq, tail, ahead);
+	show_consumed(page, r, sq);
+	show_completions(page, r, sq + ahead);
 	if (sq == tail)
 		return QUICK_ALL;
 	return sq + 1 == tail && least == used + count && timeout_ns == RING_FOREVER ?

@@ -20,10 +20,12 @@ static inline __attribute__((always_inline)) bool
 in_area(const struct thread_ring *r, struct ring *page, uint64_t address, uint32_t size,
         word **out)
 {
-	uint64_t at = address - r->address, offset = at - offsetof(struct ring, area);
-	uint64_t words = offset >> 3 | offset << 61; /* what is no multiple is large */
+	uint64_t at = address - r->area;
+	uint64_t words = at >> 3 | at << 61; /* what is no multiple is large */
+	/* An integer: it may be anywhere. */
+	uintptr_t to = (uintptr_t)page + at + offsetof(struct ring, area);
 
-	*out = (word *)((uintptr_t)page + at); /* an integer: it may be anywhere */
+	*out = (word *)to;
 	return __builtin_expect(words <= (RING_AREA_SIZE - size) / 8, 1);
 }
 

@@ -4,6 +4,7 @@
 #include "abi/libos.capnp.h"
 #include "abi/revoker.capnp.h"
 #include "kernel/domain.h"
+#include "kernel/leave.h"
 #include "kernel/panic.h"
 #include "kernel/space_lease.h"
 
@@ -43,6 +44,7 @@ static void lease_init(struct lease *l, struct revoker *r, uint32_t epoch,
 	r->users++;
 	/* It may have been revoked while the call that it is for was served. */
 	link_append(epoch == r->epoch ? &r->live : &revoker_dead, &l->link);
+	leave_chores = true;
 }
 
 static void leave_revoker(struct revoker *r)
@@ -69,6 +71,7 @@ void revoker_let_go(void)
 {
 	for (unsigned i = 0; i < LEASE_REAP && !link_empty(&revoker_dead); i++)
 		let_go(link_owner(revoker_dead.next, struct lease, link));
+	leave_chores |= !link_empty(&revoker_dead);
 }
 
 static void lease_destroy(struct object *o)
@@ -146,6 +149,7 @@ static void revoke(struct revoker *r)
 {
 	r->epoch++;
 	link_splice(&revoker_dead, &r->live);
+	leave_chores = true;
 	leased_revoke(r);
 }
 

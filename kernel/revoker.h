@@ -66,11 +66,6 @@ static inline struct object *object_resolve(struct object *o)
 	return o->type == &lease_type ? lease_target(o) : o;
 }
 
-/* Lets go of what dead leases hold, some of it. At every exit. */
+/* Lets go of what dead leases hold, some of it. At every exit (leave.h). */
 extern struct link revoker_dead;
 void revoker_let_go(void);
-static inline void revoker_reap(void)
-{
-	if (!link_empty(&revoker_dead))
-		revoker_let_go();
-}

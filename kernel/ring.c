@@ -10,7 +10,9 @@
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/call.h"
 #include "kernel/domain.h"
+#include "kernel/ending.h"
 #include "kernel/endpoint.h"
+#include "kernel/leave.h"
 #include "kernel/park.h"
 #include "kernel/poll.h"
 #include "kernel/process.h"
@@ -290,8 +292,10 @@ static enum status serve_chained(struct thread *t, unsigned ring, struct ring_sq
 
 static void chained_answered(struct pending_queue *q, const struct ring_cqe *cqe)
 {
-	for (struct pending *p = q->head; p; p = p->next)
+	for (struct pending *p = q->head; p; p = p->next) {
 		p->chain.earlier = *cqe;
+		leave_chores = true;
+	}
 	chained_move(&ring_chained_ready, q);
 }
 
@@ -375,8 +379,54 @@ void ring_serve_ready(void)
 
 /* -- cap_enter -------------------------------------------------------------------- */
 
+bool ring_may_pause(void)
+{
+	return !in_place;
+}
+
+enum status ring_pause(struct thread *t, unsigned ring, uint64_t done)
+{
+	struct thread_ring *r = &t->rings[ring];
+
+	r->paused_at = r->sq_head - 1;
+	r->paused_done = done;
+	ending_awaited = true;
+	return STATUS_NO_MEMORY;
+}
+
+bool ring_is_to_wait(const struct ledger *l)
+{
+	return !in_place && ending_concerns(l);
+}
+
+/* The entry was refused, for want of what something that ends still has (ending.h),
+ * and changed nothing. A SERVE may have answered; one that is served in its own place
+ * has to be answered now. */
+__attribute__((cold)) static bool is_to_be_repeated(const struct ring_sqe *sqe)
+{
+	bool awaited = ending_awaited;
+
+	ending_awaited = false;
+	return awaited && !in_place && sqe->op != RING_SERVE;
+}
+
+static bool again;
+
+/* Makes the system call again, when the thread next runs: others may come first. */
+__attribute__((cold))
+static void enter_again(struct thread *t, uint64_t least, uint64_t timeout_ns)
+{
+	again = false;
+	ending_go_on(ENDING_WORK);
+	t->regs.rip -= 2; /* of `syscall`, and of `int` */
+	t->regs.rax = SYS_CAP_ENTER;
+	t->regs.rdi = least;
+	t->regs.rsi = timeout_ns;
+	t->regs.full = 1;
+}
+
 /* Consumes what is queued up to `tail`. False: the thread has ended, or goes on
- * as something else. */
+ * as something else, or `again`: an entry is to be served once more, later. */
 static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 {
 	struct thread_ring *r = &t->rings[ring];
@@ -404,6 +454,13 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 		if (status == CALL_PENDING) {
 			trace_unanswered(t);
 			continue;
+		}
+		if (status == STATUS_NO_MEMORY && is_to_be_repeated(&sqe)) {
+			trace_unanswered(t);
+			r->sq_head = sq;
+			ringindex_consumed(page, sq);
+			again = true;
+			return false;
 		}
 		cqe.status = (uint16_t)status;
 		ring_post_answer(t, ring, sq, &cqe);
@@ -470,8 +527,11 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 		t->regs.rax = STATUS_INVALID;
 		return;
 	}
-	if (!consume(t, ring, r->sq_head + queued))
+	if (!consume(t, ring, r->sq_head + queued)) {
+		if (again)
+			enter_again(t, least, timeout_ns);
 		return;
+	}
 	done = unconsumed(r); /* once: others may write to the page */
 	if (done >= least)
 		return;

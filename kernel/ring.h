@@ -30,18 +30,30 @@ void ring_write_results(const struct thread *t, unsigned ring, struct uaddr addr
  * before the exokernel is left. */
 void ring_answer_chained(struct pending *p, const struct ring_cqe *cqe);
 
-/* Serves them. At every exit. */
+/* Serves them. At every exit (leave.h). */
 extern struct pending_queue ring_chained_ready;
 void ring_serve_ready(void);
-static inline void ring_serve_chained(void)
-{
-	if (ring_chained_ready.head)
-		ring_serve_ready();
-}
 
 /* For whom an entry is served: the current thread, or whose chained entry it is;
  * NULL: for nobody. */
 const struct thread *ring_asker(void);
+
+/* True: what a call asks of that ledger is not so for long, as something ends that is
+ * charged to it; the call returns NO_MEMORY, and is made again. */
+bool ring_is_to_wait(const struct ledger *l) MUST_CHECK;
+
+/* An entry that takes long may pause, unless it is served otherwise than where it
+ * stands: then others have their turn, and it is served again. What is kept for it is how
+ * far it came, 0 at first; that may be another entry's if the program changed the
+ * ring meanwhile. ring_pause() is what the method returns. */
+bool ring_may_pause(void);
+enum status ring_pause(struct thread *t, unsigned ring, uint64_t done) MUST_CHECK;
+static inline uint64_t ring_resumed(const struct thread *t, unsigned ring)
+{
+	const struct thread_ring *r = &t->rings[ring];
+
+	return __builtin_expect(r->paused_at == r->sq_head - 1, 0) ? r->paused_done : 0;
+}
 
 /* True: so many completions wait that cap_enter(least) would return. */
 bool ring_has(const struct thread_ring *r, uint32_t least);

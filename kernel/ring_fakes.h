@@ -1,7 +1,9 @@
 /* ring_fakes.h: what of the exokernel ring_fuzz.c needs to be there, and no more. */
 #pragma once
 
+#include "kernel/ending.h"
 #include "kernel/endpoint.h"
+#include "kernel/leave.h"
 #include "kernel/poll.h"
 #include "kernel/ring_invariant.h"
 #include "kernel/sched.h"
@@ -57,6 +59,19 @@ _Noreturn void panic_false(const char *what)
 {
 	fprintf(stderr, "ring_fuzz: %s\n", what);
 	abort();
+}
+
+bool leave_chores, ending_awaited;
+
+bool ending_concerns(const struct ledger *l)
+{
+	(void)l;
+	return false;
+}
+
+void ending_go_on(int work)
+{
+	(void)work;
 }
 
 bool trace_on;

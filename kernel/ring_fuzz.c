@@ -83,7 +83,8 @@ UNTRACED static void give_ring(struct thread *t, unsigned kind)
 	area[40] = (uint64_t)2 << 32; /* what quick methods take */
 	area[50] = (uint64_t)4 << 32;
 	*r = (struct thread_ring){
-		.page = page, .address = RING_ADDRESS + kind * PAGE_SIZE, .found = &nothing};
+		.page = page, .address = RING_ADDRESS + kind * PAGE_SIZE,
+		.area = RING_ADDRESS + kind * PAGE_SIZE + offsetof(struct ring, area), .found = &nothing};
 	r->domain = kind == RING_PROGRAM && next() >= 224 ? NULL : &domains[t == threads[1]];
 	/* Indices wrap soon, and there may be few places. */
 	r->sq_head = r->cq_tail = page->sq_head = page->sq_tail = page->cq_tail = (uint32_t)-20;
@@ -503,7 +504,7 @@ static void leave(void)
 	for (unsigned i = 0; i < THREADS * RING_KINDS; i++)
 		look(&views[i / RING_KINDS][i % RING_KINDS]);
 	in_ready = true;
-	ring_serve_chained();
+	ring_serve_ready();
 	in_ready = false;
 	for (unsigned n = 0; n < THREADS; n++) {
 		for (unsigned kind = 0; kind < RING_KINDS; kind++)
@@ -528,7 +529,7 @@ static enum quick enter_quickly(struct view *v, uint64_t least, uint64_t timeout
 
 	in_quick = true;
 	quickly_served = 0;
-	done = quick_enter(r, least, timeout);
+	done = several(least, timeout, r, r->page);
 	in_quick = false;
 	expect(r->sq_head - sq == r->cq_tail - cq, "as many completions as entries");
 	expect(queued <= RING_SQ_ENTRIES || r->sq_head == sq, "nonsense is served");
@@ -650,7 +651,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		threads[n] = aligned_alloc(64, (sizeof(struct thread) + 63) / 64 * 64);
 		threads[n]->object.refs = 1;
 		slots[n] = calloc(CAPTABLE_PAGE_SLOTS, sizeof(struct capslot));
-		domains[n] = (struct domain){.refs = 1};
+		domains[n] = (struct domain){.object.refs = 1};
 		captable_init(&domains[n].table);
 		expect(!captable_grow(&domains[n].table, slots[n]), "a table's first page");
 		for (unsigned kind = 0; kind < RING_KINDS; kind++)

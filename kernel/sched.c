@@ -6,6 +6,7 @@
 #include "kernel/arch/x86_64/clock.h"
 #include "kernel/arch/x86_64/switch.h"
 #include "kernel/arch/x86_64/x86.h"
+#include "kernel/leave.h"
 #include "kernel/lock.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
@@ -339,11 +340,13 @@ static void idle(void)
 	this_cpu->idle = true;
 	arm_timer();
 	kernel_unlock();
-	sti_hlt_cli();
+	if (leave_chores)
+		sti_nop_cli();
+	else
+		sti_hlt_cli();
 	kernel_lock();
 	this_cpu->idle = false;
-	ring_serve_chained();
-	thread_reap();
+	leave_do_chores();
 }
 
 _Noreturn static void resume(struct thread *t)
@@ -372,9 +375,7 @@ void sched_leave(void)
 {
 	KASSERT(this_cpu->exclusive); /* who comes from a shared way has to ask first */
 	for (;;) {
-		ring_serve_chained();
-		revoker_reap();
-		thread_reap();
+		leave_do_chores();
 		if (current_goes_on()) {
 			if (!this_cpu->current->interrupted)
 				resume(this_cpu->current);

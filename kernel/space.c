@@ -7,6 +7,7 @@
 #include "kernel/arch/x86_64/window.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/ending.h"
 #include "kernel/panic.h"
 #include "kernel/space_lease.h"
 #include "kernel/space_walk.h"
@@ -446,7 +447,7 @@ struct space *space_create_region(struct ledger *ledger)
 /* The upper half of CPU `cpu`'s top-level table. */
 static void fill_top(struct space *s, unsigned cpu)
 {
-	uint64_t *top = s->top[cpu];
+	uint64_t *top = space_top(s, cpu);
 
 	if (s->module) {
 		top[SLOT_MODULE] = virt_to_phys(s->module->region).v | PTE_PRESENT | PTE_WRITE;
@@ -471,64 +472,87 @@ struct space *space_create(struct ledger *ledger, struct space *module)
 	if (module)
 		object_hold(&module->object);
 	for (unsigned i = 0; i < cpu_count; i++) {
-		s->top[i] = page_alloc(ledger);
-		if (!s->top[i]) {
+		uint64_t *top = page_alloc(ledger);
+
+		if (!top) {
 			object_drop(&s->object);
 			return NULL;
 		}
-		table_reset(s->top[i]);
+		s->top[i] = virt_to_phys(top).v;
+		table_reset(top);
 		fill_top(s, i);
 	}
 	return s;
 }
 
-/* Drops all that a level-`level` table holds, and leaves it empty. */
-static void free_entries(struct space *s, uint64_t *table, unsigned level)
+/* Drops what a bottom table holds, as far as this entry may. True: it is empty. */
+__attribute__((hot, noinline)) static bool free_bottom(struct space *s, uint64_t *table)
 {
-	unsigned end = table_end(table);
+	struct frame *frame = table_frame(table);
+	unsigned i = frame->first * 2u, end = frame->last * 2u + 2;
 
-	for (unsigned i = table_first(table); i < end; i++) {
+	if (i >= end)
+		return true;
+	ending_left -= (int)(end - i);
+	if (ending_left < 0) {
+		end = (unsigned)((int)end + ending_left + 1) & ~1u; /* whole pairs */
+		frame->first = (uint8_t)(end / 2);
+	}
+	for (; i < end; i++)
+		if (table[i] & PTE_PRESENT)
+			entry_clear(s, &table[i]);
+	return ending_left >= 0;
+}
+
+/* The same for all below a level-`level` table. */
+static bool free_tables(struct space *s, uint64_t *table, unsigned level)
+{
+	const struct frame *frame = table_frame(table);
+	unsigned end = frame->last * 2u + 2;
+
+	for (unsigned i = frame->first * 2u; i < end; i++) {
 		uint64_t entry = table[i];
 
 		if (!(entry & PTE_PRESENT))
 			continue;
-		if (level == 0) {
-			entry_clear(s, &table[i]);
-			continue;
-		}
+		if (ending_left <= 0 || !(level == 1 ? free_bottom(s, table_of(entry)) :
+		                                       free_tables(s, table_of(entry), level - 1)))
+			return false;
 		table[i] = 0;
-		free_entries(s, table_of(entry), level - 1);
+		ending_left--;
 		page_drop_clean(frame_of(entry));
 	}
+	return true;
 }
 
 /* What the top-level tables of the other CPUs repeat, and the upper half. */
 static void free_tops(struct space *s)
 {
 	for (unsigned cpu = 0; cpu < MAX_CPUS && s->top[cpu]; cpu++) {
-		uint64_t *top = s->top[cpu];
-		unsigned end = table_end(s->top[0]);
+		uint64_t *top = space_top(s, cpu), *first = space_top(s, 0);
+		unsigned end = table_end(first);
 
-		for (unsigned i = cpu ? table_first(s->top[0]) : end; i < end; i++)
+		for (unsigned i = cpu ? table_first(first) : end; i < end; i++)
 			top[i] = 0;
 		top[SLOT_PHYSMAP] = top[SLOT_MODULE] = 0;
 		top[SLOT_WINDOW] = top[SLOT_KERNEL] = 0;
 	}
 	for (unsigned cpu = 0; cpu < MAX_CPUS && s->top[cpu]; cpu++)
-		page_drop_clean(virt_to_frame(s->top[cpu]));
+		page_drop_clean(frame_of(s->top[cpu]));
 }
 
 __attribute__((cold))
-void space_destroy(struct object *o)
+static bool end(struct object *o)
 {
 	struct space *s = (struct space *)o;
 
-	tlb_leave(s);
 	if (s->region) {
-		free_entries(s, s->region, 2);
+		if (!free_tables(s, s->region, 2))
+			return false;
 		page_drop_clean(virt_to_frame(s->region));
 	} else if (s->top[0]) {
-		free_entries(s, s->top[0], 3);
+		if (!free_tables(s, space_top(s, 0), 3))
+			return false;
 		free_tops(s);
 	}
 	if (s->module)
@@ -537,6 +561,15 @@ void space_destroy(struct object *o)
 	if (s->leased)
 		block_free(s->leased, SPACE_LEASED_BYTES, s->ledger);
 	block_free(s, sizeof(*s), s->ledger);
+	return true;
+}
+
+/* From here on no CPU can have its tables loaded. */
+__attribute__((cold))
+void space_destroy(struct object *o)
+{
+	tlb_leave((struct space *)o);
+	ending_add(o, end);
 }
 
 uint32_t space_access(const struct space *s, uint64_t address, bool *mapped)

@@ -22,7 +22,9 @@
 #include "kernel/object.h"
 
 enum {
-	SPACE_CALL_PAGES = 65536, /* the most that one call deals with: it holds the lock */
+	SPACE_CALL_PAGES = 65536, /* the most that one call deals with, */
+	SPACE_STEP = 512,         /* and that is done before others have their turn, */
+	SPACE_STEP_FOUND = 256,   /* or where frames are found for them */
 	SPACE_LEASED_MAX = 63,    /* mappings through leases in one space, at a time */
 	SPACE_RESERVED_MAX = 256,
 	SPACE_LEASED_BYTES = (SPACE_LEASED_MAX + 1) * sizeof(struct lease_mapping *),
@@ -41,7 +43,7 @@ struct space {
 	struct ledger *ledger;
 	struct space *module;    /* process space: the region it shows, or NULL */
 	uint64_t *region;        /* module region: its third-level table */
-	uint64_t *top[MAX_CPUS]; /* process space */
+	uint64_t top[MAX_CPUS];  /* process space: what CR3 is loaded with; 0: none */
 	bool stale;              /* some CPU may still have a translation forgotten */
 	uint16_t reserved_count;
 	struct space_reservation *reserved; /* by address */
@@ -58,10 +60,10 @@ static inline bool space_is_region(const struct space *s)
 	return s->region != NULL;
 }
 
-/* What CR3 is loaded with for it. */
-static inline uint64_t space_top(const struct space *s, unsigned cpu)
+/* Its top-level table for that CPU. */
+static inline uint64_t *space_top(const struct space *s, unsigned cpu)
 {
-	return (uint64_t)s->top[cpu] - PHYSMAP_BASE;
+	return phys_to_virt(paddr(s->top[cpu]));
 }
 
 /* Maps one frame, taking a reference. `flags`: PTE_* bits. For the exokernel's
@@ -84,8 +86,8 @@ enum status space_map(struct space *s, const struct space_mapping *what) MUST_CH
 enum status space_fresh(struct space *s, uint64_t address, uint64_t pages,
                         uint32_t access) MUST_CHECK;
 
-/* These deal with about SPACE_CALL_PAGES page-table entries; *next is where to go
- * on, or 0. */
+/* These deal with about SPACE_STEP page-table entries, or with SPACE_CALL_PAGES if there can
+ * be no pause (ring.h); *next is where to go on, or 0. */
 enum status space_unmap(struct space *s, uint64_t address, uint64_t pages,
                         uint64_t *next) MUST_CHECK;
 enum status space_protect(struct space *s, uint64_t address, uint64_t pages,
@@ -104,8 +106,8 @@ uint32_t space_access(const struct space *s, uint64_t address, bool *mapped);
 /* space_reserve.c: ranges set aside, as abi/space.capnp says. */
 enum status space_reserve(struct space *s, uint64_t pages, uint64_t *address) MUST_CHECK;
 enum status space_unreserve(struct space *s, uint64_t address) MUST_CHECK;
-enum status space_commit(struct space *s, uint64_t address, uint64_t pages,
-                         uint32_t access) MUST_CHECK;
+/* OK: fresh is what commit is. */
+enum status space_committable(const struct space *s, uint64_t address, uint64_t pages) MUST_CHECK;
 void space_unreserve_all(struct space *s);
 
 /* The frame that is mapped there; something must be. */

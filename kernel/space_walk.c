@@ -32,13 +32,13 @@ static uint64_t *add_table(struct space *s, uint64_t *entry, uint64_t address,
 	if (level == 3)
 		for (unsigned i = 0; i < MAX_CPUS; i++)
 			if (s->top[i])
-				s->top[i][index_at(address, 3)] = value;
+				space_top(s, i)[index_at(address, 3)] = value;
 	return table_of(value);
 }
 
 static uint64_t *top_table(const struct space *s)
 {
-	return space_is_region(s) ? s->region : s->top[0];
+	return space_is_region(s) ? s->region : space_top(s, 0);
 }
 
 static unsigned top_level(const struct space *s)

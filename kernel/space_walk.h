@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel/arch/x86_64/x86.h"
+#include "kernel/ring.h"
 #include "kernel/space.h"
 
 /* Software bits of a bottom-level entry; see space.h. */
@@ -88,13 +89,13 @@ static inline struct walk walk_range(const struct space *s, uint64_t address, ui
 	};
 }
 
-/* The same, for as much of the range as one call may take: then walk_rest() is
+/* The same, for as much of the range as is to be done at a time: then walk_rest() is
  * where to go on. */
 static inline struct walk walk_some(const struct space *s, uint64_t address, uint64_t pages)
 {
 	struct walk w = walk_range(s, address, pages, false);
 
-	w.left = SPACE_CALL_PAGES;
+	w.left = ring_may_pause() ? SPACE_STEP : SPACE_CALL_PAGES;
 	return w;
 }
 

@@ -7,7 +7,9 @@
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/domain.h"
+#include "kernel/ending.h"
 #include "kernel/endpoint.h"
+#include "kernel/leave.h"
 #include "kernel/libos.h"
 #include "kernel/panic.h"
 #include "kernel/poll.h"
@@ -16,6 +18,9 @@
 #include "kernel/trace.h"
 
 enum { FPU_MXCSR = 24, MXCSR_INITIAL = 0x1f80 };
+
+/* What a thread waits for ends with it. */
+enum { WORK_THREAD = 64 };
 
 static struct thread *thread_of(struct object *o)
 {
@@ -60,6 +65,7 @@ static enum status add_ring(struct thread *t, unsigned kind, struct space *space
 	*r = (struct thread_ring){
 		.page = page,
 		.address = address,
+		.area = address + offsetof(struct ring, area),
 		.domain = thread_domain(t, kind),
 		.found = &nothing,
 	};
@@ -193,6 +199,8 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 	struct thread *t;
 
 	KASSERT(sizeof(*t) + boot_xsave_size <= PAGE_SIZE);
+	if (p->end_reason) /* it was killed, and not all of it has ended */
+		return STATUS_GONE;
 	if (!start_ok(p, start))
 		return STATUS_INVALID;
 	t = page_alloc(ledger);
@@ -272,6 +280,42 @@ void thread_end(struct thread *t)
 		object_drop(&t->object); /* what thread_start took */
 }
 
+/* Threads that end when the exokernel is left, held: those that nobody can start any
+ * more, and of very many that are killed at once. Ending one may end its process, its
+ * libOS, and what that held: not from within the drop that made it one. */
+struct thread *thread_doomed;
+
+static void doom(struct thread *t)
+{
+	t->dying = true;
+	t->next = thread_doomed;
+	thread_doomed = t;
+	leave_chores = true;
+}
+
+void thread_end_doomed(void)
+{
+	while (thread_doomed && ending_left > 0) {
+		struct thread *t = thread_doomed;
+
+		thread_doomed = t->next;
+		ending_left -= WORK_THREAD;
+		thread_end(t);
+		object_drop(&t->object);
+	}
+}
+
+/* What it waits for may come meanwhile, but it does not run. */
+static void kill_later(struct thread *t)
+{
+	sched_dequeue(t);
+	if (t->state == THREAD_READY)
+		t->state = THREAD_SUSPENDED;
+	t->suspended = true;
+	object_hold(&t->object);
+	doom(t);
+}
+
 void thread_kill(struct thread *t, int32_t code, uint32_t reason)
 {
 	if (t->state == THREAD_ENDED || t->dying)
@@ -279,12 +323,15 @@ void thread_kill(struct thread *t, int32_t code, uint32_t reason)
 	t->end_code = code;
 	if (!t->end_reason) /* else its program has moved, and that is the reason */
 		t->end_reason = reason;
-	if (t->state != THREAD_RUNNING) {
+	if (t->state == THREAD_RUNNING) {
+		t->dying = true;
+		sched_kick(t);
+	} else if (ending_left > 0) {
+		ending_left -= WORK_THREAD;
 		thread_end(t);
-		return;
+	} else {
+		kill_later(t);
 	}
-	t->dying = true;
-	sched_kick(t);
 }
 
 void thread_leave(struct thread *t, int32_t code, uint32_t reason)
@@ -305,6 +352,8 @@ struct domain *thread_domain(const struct thread *t, unsigned ring)
 
 enum status thread_start(struct thread *t)
 {
+	if (t->dying)
+		return STATUS_GONE;
 	if (t->state != THREAD_NEW)
 		return t->state == THREAD_ENDED ? STATUS_GONE : STATUS_BUSY;
 	object_hold(&t->object); /* from now on it needs nobody to hold it */
@@ -348,7 +397,7 @@ static enum status suspend(struct thread *t)
 
 static enum status resume(struct thread *t)
 {
-	if (t->state == THREAD_ENDED)
+	if (t->state == THREAD_ENDED || t->dying)
 		return STATUS_GONE;
 	t->suspended = false;
 	if (t->state == THREAD_SUSPENDED)
@@ -473,23 +522,6 @@ struct object *thread_control_object(void)
 	return &object;
 }
 
-/* Threads that nobody can start any more. Ending one may end its process, its
- * libOS, and what that held: not from within the drop that made it one. */
-struct thread *thread_orphans;
-
-void thread_reap_orphans(void)
-{
-	while (thread_orphans) {
-		struct thread *t = thread_orphans;
-
-		thread_orphans = t->next;
-		t->next = NULL;
-		if (t->state == THREAD_NEW) /* its process may have been killed since */
-			thread_end(t);
-		page_free(t);
-	}
-}
-
 static void thread_destroy(struct object *o)
 {
 	struct thread *t = thread_of(o);
@@ -498,8 +530,8 @@ static void thread_destroy(struct object *o)
 		page_free(t);
 		return;
 	}
-	t->next = thread_orphans;
-	thread_orphans = t;
+	object_init(o, &thread_type);
+	doom(t);
 }
 
 const struct object_type thread_type = {

@@ -12,13 +12,14 @@
 
 struct process;
 
+/* A waiting thread is claimed for a CPU by its lowest bit (fastpath.c). */
 enum thread_state {
-	THREAD_NEW,     /* not started */
-	THREAD_READY,   /* on a run queue, or waits for processor time */
-	THREAD_RUNNING, /* some CPU's current */
-	THREAD_WAITING, /* in cap_enter */
-	THREAD_SUSPENDED, /* would be ready */
-	THREAD_ENDED,
+	THREAD_NEW = 0,     /* not started */
+	THREAD_READY = 4,   /* on a run queue, or waits for processor time */
+	THREAD_RUNNING = 2, /* some CPU's current */
+	THREAD_WAITING = 3, /* in cap_enter */
+	THREAD_SUSPENDED = 6, /* would be ready */
+	THREAD_ENDED = 8,
 };
 
 /* A thread has up to two rings: its program's, by the authority of the process,
@@ -27,13 +28,16 @@ enum thread_ring_kind { RING_PROGRAM, RING_MODULE, RING_KINDS };
 
 struct thread_ring {
 	struct ring *page;  /* NULL: there is none */
-	uint64_t address;   /* where the thread sees it */
+	uint64_t address;   /* where the thread sees it, */
+	uint64_t area;      /* and its area */
 	struct domain *domain; /* by whose authority it asks */
 	const struct capslot *found; /* where `found_id` stands in its table */
 	uint32_t found_id;           /* looked up last; 0: none yet */
 	uint32_t sq_head;   /* ours; what stands in the page is for the reader */
 	uint32_t cq_tail;
 	uint32_t pending;   /* entries consumed and not answered */
+	uint32_t paused_at;   /* an entry that is to go on: which, */
+	uint64_t paused_done; /* and from where */
 	uint8_t answered_at[RING_SQ_ENTRIES]; /* where in cq the entry's completion went */
 };
 
@@ -67,7 +71,7 @@ struct thread {
 	int32_t end_code;
 	uint32_t end_reason;
 
-	struct thread *next; /* to be reaped */
+	struct thread *next; /* of those that are to end */
 	struct runqueue_node node;
 	struct sched_context *context; /* what it runs on; NULL: it cannot run */
 	struct sched_context *own_context; /* bound to it; NULL: it is passive */
@@ -100,6 +104,8 @@ struct thread {
 	uint8_t fpu[] __attribute__((aligned(64)));
 };
 
+_Static_assert(offsetof(struct thread, rings[RING_PROGRAM].address) == THREAD_RING, "gate.S");
+
 extern const struct object_type thread_type, thread_control_type;
 
 struct thread_start {
@@ -120,14 +126,9 @@ enum status thread_create(struct process *p, const struct thread_start *start,
 /* From THREAD_NEW to ready: BUSY or GONE if it is not that any more. */
 enum status thread_start(struct thread *t) MUST_CHECK;
 
-/* Ends threads that were let go without having been started. At every exit. */
-extern struct thread *thread_orphans;
-void thread_reap_orphans(void);
-static inline void thread_reap(void)
-{
-	if (thread_orphans)
-		thread_reap_orphans();
-}
+/* Ends some of those that are to end. At every exit (leave.h). */
+extern struct thread *thread_doomed;
+void thread_end_doomed(void);
 
 /* Ends it wherever it is. If it is another CPU's current, that CPU does it at
  * its next entry. */

@@ -67,7 +67,7 @@ void trace_init(void)
 {
 	trace_on = inb(TRACE_PORT) == TRACE_READBACK;
 	for (unsigned i = 0; i < cpu_count; i++)
-		cpus[i]->traced = trace_on;
+		cpus[i]->long_way = trace_on ? LONG_WAY_TRACED : 0;
 }
 
 static struct trace_event_builder begin(const struct thread *t)

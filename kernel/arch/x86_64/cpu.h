@@ -44,7 +44,7 @@ struct cpu {
 	union {
 		struct {
 			bool reschedule; /* somebody else is to run */
-			bool traced;     /* every call is to be seen (trace.h) */
+			uint8_t long_way; /* enum long_way: why every call goes that way */
 		};
 		uint16_t attention;      /* 0: neither; for the fast paths */
 	};
@@ -58,6 +58,11 @@ struct cpu {
 	struct runqueue queue;  /* READY threads */
 	uint64_t message[512];  /* params being served */
 	uint64_t answer[512];   /* results being built */
+};
+
+enum long_way {
+	LONG_WAY_TRACED = 1, /* it is to be seen (trace.h) */
+	LONG_WAY_WANTED = 2, /* somebody exclusive waits for `lock` */
 };
 
 #define this_cpu ((struct cpu *)CPU_AREA)

@@ -4,7 +4,8 @@
  * This page is mapped, read-only, in the window of every address space at the
  * same address (layout.h), and runs only there: WIN(a) is the window address
  * `a` seen from it. In a module space the rest of the exokernel is not mapped
- * until CR3 has been loaded.
+ * until CR3 has been loaded. What native threads come in and leave by is at the
+ * end, and not in this page.
  *
  * What an attacker in ring 1 controls:
  *   - all of its registers at `syscall` and at traps, but not RIP's half: only
@@ -41,21 +42,41 @@
 	.globl gate_start
 gate_start:
 
-/* r10: the thread. Then rdi and rsi are the call's two arguments, rdx is the thread. */
-	.macro save_at_syscall
-	movq %rcx, REGS_RIP(%r10)
-	movq %r11, REGS_RFLAGS(%r10)
-	movq %rsp, REGS_RSP(%r10)
-	movq %rbx, REGS_RBX(%r10)
-	movq %rbp, REGS_RBP(%r10)
-	movq %r12, REGS_R12(%r10)
-	movq %r13, REGS_R13(%r10)
-	movq %r14, REGS_R14(%r10)
-	movq %r15, REGS_R15(%r10)
-	movq $0, REGS_FULL(%r10)
-	leaq WIN(KERNEL_STACK_TOP), %rsp
+/* What a call keeps of its thread. REGS_FULL is 0 whenever a thread runs. Then rdi and rsi
+ * are the call's two arguments. */
+	.macro save_at_syscall thread
+	movq %rcx, REGS_RIP(\thread)
+	movq %r11, REGS_RFLAGS(\thread)
+	movq %rsp, REGS_RSP(\thread)
+	movq %rbx, REGS_RBX(\thread)
+	movq %rbp, REGS_RBP(\thread)
+	movq %r12, REGS_R12(\thread)
+	movq %r13, REGS_R13(\thread)
+	movq %r14, REGS_R14(\thread)
+	movq %r15, REGS_R15(\thread)
+	movabsq $KERNEL_STACK_TOP, %rsp
 	xorl %ebp, %ebp
-	movq %r10, %rdx
+	.endm
+
+/* Leaves for the native thread rdi, with rax and rdx. Nothing of ours stays in the
+ * registers that a call does not keep. `syscall` left RIP in the lower half, below the
+ * hole: sysret cannot fault. */
+	.macro leave_at_syscall
+	movq REGS_RIP(%rdi), %rcx
+	movq REGS_RFLAGS(%rdi), %r11
+	movq REGS_RSP(%rdi), %rsp
+	movq REGS_RBX(%rdi), %rbx
+	movq REGS_RBP(%rdi), %rbp
+	movq REGS_R12(%rdi), %r12
+	movq REGS_R13(%rdi), %r13
+	movq REGS_R14(%rdi), %r14
+	movq REGS_R15(%rdi), %r15
+	xorl %esi, %esi
+	xorl %edi, %edi
+	xorl %r8d, %r8d
+	xorl %r9d, %r9d
+	xorl %r10d, %r10d
+	sysretq
 	.endm
 
 /* LSTAR. Interrupts are off, DF, TF, NT and AC clear (FMASK). */
@@ -79,30 +100,16 @@ gate_syscall_module:
 	pushq CELL(CELL_MODULE_SYSCALL)
 	movq WIN(ENTRY_STACK), %r11
 	iretq
-1:	movq CELL(CELL_KERNEL_TOP), %r10
-	movq %r10, %cr3
-	movq WIN(CPU_AREA + CPU_CURRENT), %r10
-	movq $SEL_MODULE_CODE, REGS_CS(%r10)
-	movq $SEL_MODULE_DATA, REGS_SS(%r10)
-	save_at_syscall
-2:	movq %rax, %rcx
+1:	movq CELL(CELL_KERNEL_TOP), %rdx
+	movq %rdx, %cr3
+	movq WIN(CPU_AREA + CPU_CURRENT), %rdx
+	movq $SEL_MODULE_CODE, REGS_CS(%rdx)
+	movq $SEL_MODULE_DATA, REGS_SS(%rdx)
+	save_at_syscall %rdx
+	movq %rax, %rcx
 	movabsq $trap_syscall, %rax
 	call *%rax
 	ud2
-
-/* A native space: the exokernel is mapped, CS and SS are what they always were. */
-	.globl gate_syscall_native
-gate_syscall_native:
-	movq WIN(CPU_AREA + CPU_CURRENT), %r10
-	save_at_syscall
-	testq %rax, %rax /* SYS_CAP_ENTER */
-	jnz 2b
-	movabsq $fast_enter, %rax
-	call *%rax
-	/* It returns to go on with the same native thread, having told it all in rax and
-	 * rdx. `syscall` left RIP in the lower half, below the hole: sysret cannot fault. */
-	movq WIN(CPU_AREA + CPU_CURRENT), %rdi
-	jmp leave_native
 
 /* Leaves for ring 1 or 3. rdi: the thread. Called at its window address, with
  * the exokernel mapped; interrupts off. The thread's registers were checked
@@ -117,28 +124,7 @@ gate_resume:
 	/* A native thread at a system call. */
 	movq REGS_RAX(%rdi), %rax
 	movq REGS_RDX(%rdi), %rdx
-	jmp leave_native
-
-/* The same for one whose wait ended well. rdx: its ring. */
-	.globl gate_resume_native
-gate_resume_native:
-	xorl %eax, %eax
-leave_native:
-	movq REGS_RIP(%rdi), %rcx
-	movq REGS_RFLAGS(%rdi), %r11
-	movq REGS_RSP(%rdi), %rsp
-	movq REGS_RBX(%rdi), %rbx
-	movq REGS_RBP(%rdi), %rbp
-	movq REGS_R12(%rdi), %r12
-	movq REGS_R13(%rdi), %r13
-	movq REGS_R14(%rdi), %r14
-	movq REGS_R15(%rdi), %r15
-	xorl %esi, %esi
-	xorl %edi, %edi
-	xorl %r8d, %r8d
-	xorl %r9d, %r9d
-	xorl %r10d, %r10d
-	sysretq
+	leave_at_syscall
 1:	leaq WIN(ENTRY_STACK_TOP), %rsp
 	/* Ring 1 reads this page: nothing stays of who trapped here last. */
 	movq $0, -56(%rsp)
@@ -160,6 +146,7 @@ leave_native:
 	movq REGS_R15(%rdi), %r15
 	cmpq $0, REGS_FULL(%rdi)
 	je 1f
+	movq $0, REGS_FULL(%rdi)
 	movq REGS_RCX(%rdi), %rcx
 	movq REGS_RSI(%rdi), %rsi
 	movq REGS_R8(%rdi), %r8
@@ -378,6 +365,29 @@ gate_stubs_module:
 	.balign 4096, 0xcc
 	.globl gate_end
 gate_end:
+
+/* -- a native space: the exokernel is mapped, and this runs where it was linked ------- */
+
+	.section .text.hot, "ax", @progbits
+
+/* CS and SS are what they always were. r8, r9: who we are, and the thread. */
+	.globl native_syscall
+native_syscall:
+	movabsq $CPU_AREA, %r8
+	movq CPU_CURRENT(%r8), %r9
+	save_at_syscall %r9
+	testq %rax, %rax /* SYS_CAP_ENTER */
+	jz fast_enter
+	movq %r9, %rdx
+	movq %rax, %rcx
+	jmp trap_syscall
+
+/* Goes on with the native thread rdi, whose cap_enter ended well; rdx tells its ring. */
+	.globl native_resume
+native_resume:
+	movq THREAD_RING(%rdi), %rdx
+	xorl %eax, %eax
+	leave_at_syscall
 
 	.section .rodata
 	.globl gate_vectors

@@ -23,6 +23,8 @@
 #define REGS_SS 152
 #define REGS_FULL 160
 
+#define THREAD_RING 672 /* in struct thread: where its program's ring is seen */
+
 #ifndef __ASSEMBLER__
 #include "kernel/types.h"
 

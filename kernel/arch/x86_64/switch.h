@@ -8,7 +8,7 @@
 #include "kernel/process.h"
 #include "kernel/space.h"
 
-extern const char gate_syscall_module[], gate_syscall_native[];
+extern const char gate_syscall_module[], native_syscall[];
 
 #define SWITCH static inline __attribute__((always_inline))
 
@@ -34,7 +34,7 @@ static inline void switch_to_module(struct cpu *cpu, struct thread *t, struct sp
 {
 	if (cpu->loaded)
 		write_cr3(cpu->kernel_top);
-	cpu->next_top = space_top(space, cpu->index);
+	cpu->next_top = space->top[cpu->index];
 	cpu->loaded = NULL;
 	cpu->cells->syscall = gate_address(gate_syscall_module);
 	cpu->cells->module_stack = t->regs.module_stack;
@@ -48,10 +48,10 @@ SWITCH void switch_to_native(struct cpu *cpu, struct space *space)
 {
 	if (cpu->loaded == space)
 		return;
-	write_cr3(space_top(space, cpu->index));
+	write_cr3(space->top[cpu->index]);
 	if (__builtin_expect(!cpu->loaded, 0)) {
 		cpu->next_top = 0;
-		cpu->cells->syscall = gate_address(gate_syscall_native);
+		cpu->cells->syscall = (uint64_t)native_syscall;
 	}
 	cpu->loaded = space;
 }

@@ -56,7 +56,7 @@ void trap_syscall(uint64_t first, uint64_t second, struct thread *t, uint64_t nu
 	sched_leave();
 }
 
-void trap_enter(struct thread *t, uint64_t least, uint64_t timeout_ns)
+void trap_enter(uint64_t least, uint64_t timeout_ns, struct thread *t)
 {
 	lock_upgrade();
 	if (!t->dying)

@@ -7,4 +7,4 @@
 _Noreturn void trap_syscall(uint64_t first, uint64_t second, struct thread *t, uint64_t number);
 
 /* A native thread's cap_enter in full. The shared lock is held. */
-_Noreturn void trap_enter(struct thread *t, uint64_t least, uint64_t timeout_ns);
+_Noreturn void trap_enter(uint64_t least, uint64_t timeout_ns, struct thread *t);

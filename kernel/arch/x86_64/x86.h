@@ -246,6 +246,12 @@ static inline void sti_hlt_cli(void)
 	__asm__ volatile("sti; hlt; cli" ::: "memory");
 }
 
+/* The same for one that is due already, if there is. */
+static inline void sti_nop_cli(void)
+{
+	__asm__ volatile("sti; nop; cli" ::: "memory");
+}
+
 static inline void pause(void)
 {
 	__asm__ volatile("pause" ::: "memory");
@@ -276,14 +282,14 @@ static inline uint64_t read_rflags(void)
 /* `area`: 64-byte aligned, boot_xsave_size bytes; `mask`: of XCR0. */
 static inline void xsave(void *area, uint64_t mask)
 {
-	__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"((uint32_t)mask),
-	                 "d"((uint32_t)(mask >> 32))
+	__asm__ volatile("xsave64 %0" : "=m"(*(char *)area)
+	                 : "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
 	                 : "memory");
 }
 
 static inline void xrstor(const void *area, uint64_t mask)
 {
-	__asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"((uint32_t)mask),
+	__asm__ volatile("xrstor64 %0" ::"m"(*(const char *)area), "a"((uint32_t)mask),
 	                 "d"((uint32_t)(mask >> 32))
 	                 : "memory");
 }

@@ -199,9 +199,151 @@ static void all_at_once(void)
 	release(n);
 }
 
+/* -- one to let go and one to wait for ----------------------------------------------------------- */
+
+enum { LET_GO = 21, WAITED = 22, LEFT = 23 };
+
+/* A completion that nobody has taken; gives something to let go. */
+static uint32_t left_behind(void)
+{
+	uint32_t cap = own_thread();
+
+	entry(self->ring, RING_NOP, 0)->user_data = LEFT;
+	ring_push(self->ring);
+	(void)!ring_enter(0, 0);
+	return cap;
+}
+
+/* RELEASE of `cap`, then SERVE. */
+static enum status let_go_and_wait(uint32_t cap, uint32_t endpoint, uint64_t least, uint64_t timeout)
+{
+	struct ring_sqe *e = entry(self->ring, RING_RELEASE, cap);
+
+	e->user_data = LET_GO;
+	ring_push(self->ring);
+	e = entry(self->ring, RING_SERVE, endpoint);
+	e->user_data = WAITED;
+	e->results = (uintptr_t)self->ring->area + 512;
+	e->results_size = 512;
+	ring_push(self->ring);
+	return ring_enter(least, timeout);
+}
+
+/* There are `count` completions, and the last is that. Consumes them. */
+static void ends_with(uint32_t count, uint64_t last, enum status status)
+{
+	const struct ring_cqe *cqe = NULL;
+
+	CHECK(&check, ring_ready(self->ring) == count);
+	while (count-- > 0)
+		cqe = ring_done(self->ring);
+	CHECK(&check, cqe && cqe->user_data == last && cqe->status == status);
+	while (ring_done(self->ring) != NULL)
+		;
+}
+
+_Noreturn static void calls_later(uint64_t which, struct ring *ring)
+{
+	struct ring_sqe *e;
+
+	(void)!ring_park(ring, (const uint32_t *)&enough, 1, 20 * MS);
+	e = entry(ring, RING_CALL, facets[which]);
+	e->interface = INTERFACE;
+	ring_push(ring);
+	(void)!ring_enter(1, RING_FOREVER);
+	served_well[which] = (int32_t)take(ring);
+	ring_exit(0);
+}
+
+static void cancelled(void)
+{
+	struct ring_sqe *e = entry(self->ring, RING_CANCEL, 0);
+
+	e->target = WAITED;
+	ring_push(self->ring);
+	(void)!ring_enter(2, RING_FOREVER);
+	CHECK(&check, ring_ready(self->ring) == 2);
+	while (ring_done(self->ring) != NULL)
+		;
+}
+
+/* What is on its way to somebody is nobody's to let go; if it does not get there, it is
+ * ours again. */
+static void let_go_of_what_moves(uint32_t facet)
+{
+	uint32_t cap = own_thread();
+	struct ring_sqe *e = entry(self->ring, RING_CALL, facet);
+
+	e->user_data = WAITED;
+	e->interface = INTERFACE;
+	e->caps_count = 1;
+	e->caps_move = 1;
+	e->caps[0] = cap;
+	ring_push(self->ring);
+	(void)!ring_enter(0, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		(void)entry(self->ring, RING_RELEASE, cap);
+		ring_push(self->ring);
+		(void)!ring_enter(1, RING_FOREVER);
+		CHECK_STATUS(&check, i == 0 ? STATUS_NO_CAP : STATUS_OK, take(self->ring));
+		if (i == 0)
+			cancelled();
+	}
+}
+
+/* Both at once, and to wait for a third completion, which does not come. */
+static void let_go_of_two(void)
+{
+	uint32_t caps[2] = {own_thread(), own_thread()};
+
+	for (unsigned i = 0; i < 2; i++) {
+		entry(self->ring, RING_RELEASE, caps[i])->user_data = LET_GO;
+		ring_push(self->ring);
+	}
+	CHECK_STATUS(&check, STATUS_TIMEOUT, ring_enter(3, MS));
+	ends_with(2, LET_GO, STATUS_OK);
+}
+
+/* Waits for as much as was asked for, and no longer. */
+static void let_go_and_received(void)
+{
+	uint32_t endpoint = new_endpoint(), cap;
+	struct worker *w = make_worker_at(0, calls_later);
+
+	facets[0] = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	enough = 1;
+	let_go_of_two();
+	let_go_of_what_moves(facets[0]);
+	CHECK_STATUS(&check, STATUS_OK, let_go_and_wait(own_thread(), endpoint, 0, RING_FOREVER));
+	ends_with(1, LET_GO, STATUS_OK);
+	cancelled();
+	CHECK_STATUS(&check, STATUS_OK, let_go_and_wait(own_thread(), endpoint, 1, RING_FOREVER));
+	ends_with(1, LET_GO, STATUS_OK);
+	cancelled();
+	CHECK_STATUS(&check, STATUS_TIMEOUT, let_go_and_wait(own_thread(), endpoint, 2, MS));
+	ends_with(1, LET_GO, STATUS_OK);
+	cancelled();
+	CHECK_STATUS(&check, STATUS_TIMEOUT, let_go_and_wait(0xfffff000, endpoint, 2, MS));
+	ends_with(1, LET_GO, STATUS_NO_CAP);
+	cancelled();
+	cap = left_behind();
+	CHECK_STATUS(&check, STATUS_OK, let_go_and_wait(cap, endpoint, 2, RING_FOREVER));
+	ends_with(2, LET_GO, STATUS_OK);
+	cancelled();
+	OK(native_start(self, w->thread));
+	cap = left_behind();
+	CHECK_STATUS(&check, STATUS_OK, let_go_and_wait(cap, endpoint, 3, RING_FOREVER));
+	ends_with(3, WAITED, STATUS_OK);
+	end_worker(w);
+	release(facets[0]);
+	release(endpoint);
+}
+
 int native_main(struct native *given)
 {
-	static void (*const steps[])(void) = { many_to_another_program, all_at_once };
+	static void (*const steps[])(void) = {
+		many_to_another_program, all_at_once, let_go_and_received,
+	};
 
 	start_sched(given, "fast_copies");
 	run(steps, sizeof steps / sizeof steps[0]);

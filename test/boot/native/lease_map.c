@@ -203,6 +203,24 @@ static void what_was_shared_on_is_unmapped_there_too(void)
 	release(lease), release(object), release(revoker);
 }
 
+/* Else what it shows would be kept when the lease is gone. Into it is another matter: that
+ * stays with the space. */
+static void a_leased_space_is_no_source(void)
+{
+	uint32_t revoker = revoker_new(), object = allocate(1), lease;
+	spawn();
+	lease = lease_of(revoker, other.space);
+	OK(native_map(self, lease, object, 0, (void *)AT, 1, RW));
+	REFUSED(DENIED, native_share(self, here, lease, AT, 1));
+	CHECK(&check, access_at(AT) == NOT_MAPPED);
+	revoke(revoker);
+	REFUSED(GONE, native_share(self, here, lease, AT, 1));
+	OK(native_share(self, here, other.space, AT, 1));
+	OK(unmap(AT, 1));
+	release(lease), release(object), release(revoker);
+	release_other();
+}
+
 static void a_space_that_ends_takes_its_records_along(void)
 {
 	uint32_t revoker = revoker_new(), object = allocate(2);
@@ -329,6 +347,7 @@ int native_main(struct native *given)
 		a_page_left_alone_is_copied_too, an_old_frame_is_unmapped_as_well,
 		either_link_of_a_chain_unmaps, a_revoker_that_goes_unmaps,
 		a_user_on_another_cpu_faults, what_was_shared_on_is_unmapped_there_too,
+		a_leased_space_is_no_source,
 		a_space_that_ends_takes_its_records_along, a_space_has_so_many,
 		a_revoker_has_so_many_pages, a_revoker_has_so_many_mappings,
 		a_space_that_cannot_pay,

@@ -1,0 +1,55 @@
+/* ending.h: how what is large ends.
+ *
+ * An address space, a memory object, a domain's table, an endpoint: each is as large as
+ * a program made it, and the exokernel is not preempted. So they end by steps. What
+ * nobody can reach any more is put on a list; each entry of the exokernel does
+ * ENDING_WORK of what is listed at most, so that what is small is gone at once, and
+ * the rest is done a little at each exit, where a CPU is idle, and by whoever needs
+ * it: a call that is refused for want of memory while something ends that is charged to
+ * that ledger, or below it, is made again when that has ended (ring.c), and so is one
+ * that asks what a ledger has used. What is listed stays charged until it is freed.
+ *
+ * None of them ends within another one's step: how deep they hold each other does not
+ * matter.
+ *
+ * Exclusive (lock.h). */
+#pragma once
+
+#include "core/captable.h"
+
+struct ledger;
+
+enum {
+	ENDING_WORK = 512, /* pages, or as much as they cost: about 100 instructions each */
+	ENDING_MORE = 32,  /* of what others have left, at each exit */
+};
+
+/* What stands in the place of its struct object. */
+struct ending {
+	bool (*step)(struct object *);
+	struct ending *next;
+};
+
+extern struct ending *ending_first; /* NULL: there is none */
+extern int ending_left;             /* of the work that this entry may do; may be negative */
+
+/* All that ends so has its ledger there. */
+struct charged {
+	struct object object;
+	struct ledger *ledger;
+};
+
+/* `o` has no references any more. step(o) frees some of it, takes that from ending_left, and
+ * says whether that was all: then the object is gone. If not, there is nothing left. */
+void ending_add(struct object *o, bool (*step)(struct object *));
+
+/* So much of it. */
+void ending_go_on(int work);
+
+/* Before the exokernel is left, if anything ended. */
+void ending_leave(void);
+
+/* True: something ends that is charged to `l` or below. Who then returns NO_MEMORY to the
+ * ring is asked again. */
+bool ending_concerns(const struct ledger *l);
+extern bool ending_awaited;
