@@ -12,6 +12,7 @@
 #include "kernel/fastpath.h"
 #include "kernel/lock.h"
 #include "kernel/reach.h"
+#include "kernel/thread.h"
 
 #define HOT static inline __attribute__((always_inline))
 #define ONCE(field) (*(const volatile __typeof__(field) *)&(field))
@@ -70,6 +71,25 @@ HOT struct object *look_up(struct thread_ring *r, uint64_t head)
 	if (!LIKELY(r->found_id == cap_of(head)))
 		return look_up_other(r, head);
 	return capslot_read(r->found, cap_of(head));
+}
+
+/* Makes a waiting thread this CPU's own, if `p` is all that it waits for. The lowest bit
+ * makes RUNNING of WAITING, and is in no other state. */
+HOT bool claim(struct thread *t, const struct pending *p)
+{
+	_Static_assert(THREAD_WAITING == (THREAD_RUNNING | 1), "claimed by one bit");
+	_Static_assert(!((THREAD_NEW | THREAD_READY | THREAD_RUNNING | THREAD_SUSPENDED |
+	                  THREAD_ENDED) & 1), "nobody else is claimed");
+
+	bool waited;
+
+	__asm__ volatile("lock btrl $0, %1" : "=@ccc"(waited), "+m"(t->state) : : "memory");
+	if (!waited)
+		return false;
+	if (LIKELY(t->direct == p && !t->attention))
+		return true;
+	__atomic_store_n(&t->state, THREAD_WAITING, __ATOMIC_RELEASE);
+	return false;
 }
 
 /* The second word of a completion that is OK. */

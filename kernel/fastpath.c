@@ -74,25 +74,6 @@ HOT struct cpu *here(void)
 
 /* -- from caller to server and back ------------------------------------------------------ */
 
-/* Makes a waiting thread this CPU's own, if `p` is all that it waits for. The lowest bit
- * makes RUNNING of WAITING, and is in no other state. */
-HOT bool claim(struct thread *t, const struct pending *p)
-{
-	_Static_assert(THREAD_WAITING == (THREAD_RUNNING | 1), "claimed by one bit");
-	_Static_assert(!((THREAD_NEW | THREAD_READY | THREAD_RUNNING | THREAD_SUSPENDED |
-	                  THREAD_ENDED) & 1), "nobody else is claimed");
-
-	bool waited;
-
-	__asm__ volatile("lock btrl $0, %1" : "=@ccc"(waited), "+m"(t->state) : : "memory");
-	if (!waited)
-		return false;
-	if (LIKELY(t->direct == p && !t->attention))
-		return true;
-	__atomic_store_n(&t->state, THREAD_WAITING, __ATOMIC_RELEASE);
-	return false;
-}
-
 /* The record that the thread waits for, on that ring, is answered, with a capability if
  * `cap` is not 0. */
 HOT void answered(struct thread *t, const struct pending *p, struct thread_ring *r,

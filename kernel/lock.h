@@ -7,7 +7,7 @@
  *
  * Shared, a CPU may touch
  *   - its own struct cpu and run queue, its current thread and that one's rings;
- *   - a waiting thread that it has claimed (fastpath.c), and that one's rings;
+ *   - a waiting thread that it has claimed (fast.h), and that one's rings;
  *   - an object's reference count, by the atomic functions, but never to zero;
  *   - an endpoint's or a notification's queues, having taken the object's flag,
  *     and a domain's table, having taken the domain's: by a try, never by waiting.

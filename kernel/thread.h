@@ -12,7 +12,7 @@
 
 struct process;
 
-/* A waiting thread is claimed for a CPU by its lowest bit (fastpath.c). */
+/* A waiting thread is claimed for a CPU by its lowest bit (fast.h). */
 enum thread_state {
 	THREAD_NEW = 0,     /* not started */
 	THREAD_READY = 4,   /* on a run queue, or waits for processor time */
