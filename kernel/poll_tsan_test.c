@@ -155,6 +155,17 @@ static void meet(unsigned me, uint32_t round)
 			sched_yield();
 }
 
+enum { COLD = 1 << 23, STORES = 32 };
+static volatile uint8_t cold[COLD];
+
+/* So many stores to where no cache has anything, that the next one has to wait for: what
+ * is loaded after it comes before it, unless somebody sees to the order. */
+__attribute__((no_sanitize("address", "thread"))) static void fill_store_buffer(uint32_t round)
+{
+	for (uint32_t i = 0; i < STORES; i++)
+		cold[(round * STORES + i) * 61 * 64 % COLD] = 1;
+}
+
 static void wait_steps(uint32_t steps)
 {
 	for (volatile uint32_t i = 0; i < steps; i++)
@@ -167,6 +178,8 @@ static void *fall_asleep(void *argument)
 	for (uint32_t round = 1; round <= ROUNDS; round++) {
 		meet(1, 2 * round);
 		wait_steps(round / 32 % 32);
+		if (round % 2)
+			fill_store_buffer(round);
 		timer();
 		meet(1, 2 * round + 1);
 	}
@@ -189,6 +202,8 @@ static void one_sees_the_other(void **state)
 
 		meet(0, 2 * round);
 		wait_steps(round % 32);
+		if (round % 2 == 0)
+			fill_store_buffer(round);
 		push(round);
 		asleep = ring_is_asleep(&ring);
 		meet(0, 2 * round + 1);
