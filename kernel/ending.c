@@ -9,7 +9,7 @@ _Static_assert(sizeof(struct ending) <= sizeof(struct object), "it takes its pla
 
 struct ending *ending_first;
 int ending_left = ENDING_WORK;
-bool ending_awaited;
+enum ending_awaited ending_awaited;
 
 /* The latest goes first. What a step lets go of comes before what is left of it, so
  * the list is short. */
@@ -62,11 +62,13 @@ void ending_leave(void)
 /* Whose the threads are is not looked at: they are soon gone. */
 bool ending_concerns(const struct ledger *ledger)
 {
+	ending_awaited = ENDING_HERE;
 	if (thread_doomed)
-		return ending_awaited = true;
+		return true;
 	for (const struct ending *e = ending_first; e; e = e->next)
 		for (const struct ledger *l = ((const struct charged *)e)->ledger; l; l = l->parent)
 			if (l == ledger)
-				return ending_awaited = true;
+				return true;
+	ending_awaited = ending_first ? ENDING_ELSEWHERE : ENDING_NONE;
 	return false;
 }

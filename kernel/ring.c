@@ -390,7 +390,7 @@ enum status ring_pause(struct thread *t, unsigned ring, uint64_t done)
 
 	r->paused_at = r->sq_head - 1;
 	r->paused_done = done;
-	ending_awaited = true;
+	ending_awaited = ENDING_HERE;
 	return STATUS_NO_MEMORY;
 }
 
@@ -402,21 +402,23 @@ bool ring_is_to_wait(const struct ledger *l)
 /* The entry was refused, for want of what something that ends still has (ending.h),
  * and changed nothing. A SERVE may have answered; one that is served in its own place
  * has to be answered now. */
-__attribute__((cold)) static bool is_to_be_repeated(const struct ring_sqe *sqe)
+__attribute__((cold))
+static bool is_to_be_repeated(struct thread_ring *r, const struct ring_sqe *sqe, uint8_t again)
 {
-	bool awaited = ending_awaited;
+	enum ending_awaited awaited = ending_awaited;
 
-	ending_awaited = false;
-	return awaited && !in_place && sqe->op != RING_SERVE;
+	ending_awaited = ENDING_NONE;
+	if (!awaited || in_place || sqe->op == RING_SERVE ||
+	    (awaited == ENDING_ELSEWHERE && again == UINT8_MAX))
+		return false;
+	r->again = again == UINT8_MAX ? again : again + 1;
+	return true;
 }
-
-static bool again;
 
 /* Makes the system call again, when the thread next runs: others may come first. */
 __attribute__((cold))
 static void enter_again(struct thread *t, uint64_t least, uint64_t timeout_ns)
 {
-	again = false;
 	ending_go_on(ENDING_WORK);
 	t->regs.rip -= 2; /* of `syscall`, and of `int` */
 	t->regs.rax = SYS_CAP_ENTER;
@@ -426,7 +428,7 @@ static void enter_again(struct thread *t, uint64_t least, uint64_t timeout_ns)
 }
 
 /* Consumes what is queued up to `tail`. False: the thread has ended, or goes on
- * as something else, or `again`: an entry is to be served once more, later. */
+ * as something else, or an entry is to be served once more, later: r->again. */
 static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 {
 	struct thread_ring *r = &t->rings[ring];
@@ -436,9 +438,11 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 		uint32_t sq = r->sq_head;
 		struct ring_sqe sqe = page->sq[sq % RING_SQ_ENTRIES];
 		struct ring_cqe cqe = {.user_data = sqe.user_data};
+		uint8_t again = r->again;
 		enum status status;
 
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
+		r->again = 0;
 		r->sq_head++;
 		ringindex_consumed(page, r->sq_head);
 		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
@@ -455,11 +459,9 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 			trace_unanswered(t);
 			continue;
 		}
-		if (status == STATUS_NO_MEMORY && is_to_be_repeated(&sqe)) {
-			trace_unanswered(t);
+		if (status == STATUS_NO_MEMORY && is_to_be_repeated(r, &sqe, again)) {
 			r->sq_head = sq;
 			ringindex_consumed(page, sq);
-			again = true;
 			return false;
 		}
 		cqe.status = (uint16_t)status;
@@ -519,7 +521,8 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 		return;
 	t->regs.rax = STATUS_OK;
 	t->regs.rdx = r->address;
-	trace_enter(t, ring, least, timeout_ns);
+	if (!r->again)
+		trace_enter(t, ring, least, timeout_ns);
 	if (t->asleep)
 		poll_wake(t);
 	queued = ringindex_queued(r->page, r->sq_head);
@@ -528,7 +531,7 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 		return;
 	}
 	if (!consume(t, ring, r->sq_head + queued)) {
-		if (again)
+		if (r->again)
 			enter_again(t, least, timeout_ns);
 		return;
 	}

@@ -61,7 +61,8 @@ _Noreturn void panic_false(const char *what)
 	abort();
 }
 
-bool leave_chores, ending_awaited;
+bool leave_chores;
+enum ending_awaited ending_awaited;
 
 bool ending_concerns(const struct ledger *l)
 {
