@@ -442,6 +442,8 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 		enum status status;
 
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
+		if (!again)
+			r->paused_done = 0; /* or an entry of that number takes it for its own */
 		r->again = 0;
 		r->sq_head++;
 		ringindex_consumed(page, r->sq_head);

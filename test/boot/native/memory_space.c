@@ -349,6 +349,28 @@ static void no_page_of_a_region_is_writable_and_executable(void)
 	release_other();
 }
 
+/* Also if the call pauses in between. */
+static void an_answer_may_stand_where_its_params_did(void)
+{
+	enum { MANY = 2000 };
+	struct native_call call;
+	OK(fresh(FAR_AT, MANY, RW));
+	native_call(&call, self, here, ADDRESS_SPACE_ID, ADDRESS_SPACE_UNMAP);
+	struct address_space_unmap_params_builder params =
+	        address_space_unmap_params_build(&call.params);
+	address_space_unmap_params_set_address(params, FAR_AT);
+	address_space_unmap_params_set_pages(params, MANY);
+	struct ring_call ring = {
+		.cap = here, .method = ADDRESS_SPACE_UNMAP, .interface = ADDRESS_SPACE_ID,
+		.params = self->ring->area,
+		.params_size = (uint32_t)capnp_builder_size(&call.params),
+		.results = self->ring->area, .results_size = NATIVE_MESSAGE_MAX,
+	};
+	OK(ring_call(self->ring, &ring));
+	for (uintptr_t i = 0; i < MANY; i++)
+		CHECK(&check, access_in(here, FAR_AT + i * NATIVE_PAGE) == NOT_MAPPED);
+}
+
 int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
@@ -356,6 +378,7 @@ int native_main(struct native *given)
 		fresh_is_zero_and_leaves_what_is_there, holes_are_passed_over,
 		shared_private_and_sealed, a_map_replaces_what_stood_there, resolve_says_why_not,
 		bad_heads_are_refused, no_page_of_a_region_is_writable_and_executable,
+		an_answer_may_stand_where_its_params_did,
 	};
 	start_with_control(given, "memory_space");
 	run(steps, sizeof steps / sizeof steps[0]);
