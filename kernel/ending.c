@@ -1,7 +1,7 @@
 /* ending.c: see ending.h. */
 #include "kernel/ending.h"
 
-#include "core/ledger.h"
+#include "kernel/account.h"
 #include "kernel/leave.h"
 #include "kernel/thread.h"
 
@@ -10,6 +10,12 @@ _Static_assert(sizeof(struct ending) <= sizeof(struct object), "it takes its pla
 struct ending *ending_first;
 int ending_left = ENDING_WORK;
 enum ending_awaited ending_awaited;
+
+void ending_count(struct ledger *l, int more)
+{
+	for (; l; l = l->parent)
+		account_of(l)->ending += (uint32_t)more;
+}
 
 /* The latest goes first. What a step lets go of comes before what is left of it, so
  * the list is short. */
@@ -24,7 +30,9 @@ static void go_on(void)
 		struct ending *e = ending_first, *rest = e->next, **last = &ending_first;
 
 		ending_first = NULL;
+		ending_count(((struct charged *)e)->ledger, -1); /* which may end with it */
 		if (!e->step((struct object *)e)) {
+			ending_count(((struct charged *)e)->ledger, 1);
 			e->next = rest;
 			rest = e;
 		}
@@ -41,6 +49,7 @@ void ending_add(struct object *o, bool (*step)(struct object *))
 
 	*e = (struct ending){step, ending_first};
 	ending_first = e;
+	ending_count(((struct charged *)e)->ledger, 1);
 	leave_chores = true;
 	go_on();
 }
@@ -59,16 +68,12 @@ void ending_leave(void)
 	leave_chores |= ending_first || thread_doomed;
 }
 
-/* Whose the threads are is not looked at: they are soon gone. */
 bool ending_concerns(const struct ledger *ledger)
 {
-	ending_awaited = ENDING_HERE;
-	if (thread_doomed)
+	if (account_of(ledger)->ending) {
+		ending_awaited = ENDING_HERE;
 		return true;
-	for (const struct ending *e = ending_first; e; e = e->next)
-		for (const struct ledger *l = ((const struct charged *)e)->ledger; l; l = l->parent)
-			if (l == ledger)
-				return true;
-	ending_awaited = ending_first ? ENDING_ELSEWHERE : ENDING_NONE;
+	}
+	ending_awaited = ending_first || thread_doomed ? ENDING_ELSEWHERE : ENDING_NONE;
 	return false;
 }

@@ -8,8 +8,9 @@
  * it: a call that is refused for want of memory while something ends that is charged to
  * that ledger, or below it, is made again when that has ended (ring.c), and so is one
  * that asks what a ledger has used. While other things end, which may map what that ledger
- * paid for, a refused call is made again 255 times at most: nobody keeps another from
- * hearing that there is no more. What is listed stays charged until it is freed.
+ * paid for, a refused call is made again 255 times at most, and 4,096 times in all: nobody
+ * keeps another from hearing that there is no more. What is listed stays charged until it
+ * is freed.
  *
  * None of them ends within another one's step: how deep they hold each other does not
  * matter.
@@ -51,8 +52,16 @@ void ending_go_on(int work);
 /* Before the exokernel is left, if anything ended. */
 void ending_leave(void);
 
+/* One more, or one less, ends that is charged to `l`. */
+void ending_count(struct ledger *l, int more);
+
 /* True: something ends that is charged to `l` or below. Who then returns NO_MEMORY to the
  * ring is asked again. So it is where something else ends, for it may map what `l` has paid
  * for, but not for ever. */
 bool ending_concerns(const struct ledger *l);
-extern enum ending_awaited { ENDING_NONE, ENDING_ELSEWHERE, ENDING_HERE } ending_awaited;
+extern enum ending_awaited {
+	ENDING_NONE,
+	ENDING_ELSEWHERE,
+	ENDING_HERE,
+	ENDING_PAUSED, /* nothing ends: the entry has more to do */
+} ending_awaited;

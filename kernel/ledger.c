@@ -132,7 +132,7 @@ static enum status call_end(const struct ledger_object *o, struct call *call)
 		return call_refuse(call, STATUS_DENIED, "a ledger is ended by who made it");
 	ledger_shut(o->ledger);
 	more = !libos_end_on(o->ledger, caller);
-	if (!caller->libos || caller->end_reason)
+	if (!call->thread->process || caller->end_reason)
 		return CALL_PENDING; /* nobody is left to be answered */
 	ledger_end_results_set_more(ledger_end_results_build(&call->results), more);
 	return STATUS_OK;
@@ -142,7 +142,8 @@ static enum status ledger_call(struct object *o, struct call *call)
 {
 	struct ledger *l = ((struct ledger_object *)o)->ledger;
 
-	if (ring_is_to_wait(l))
+	/* Who lives below could put off its end. */
+	if (call->method != LEDGER_END && ring_is_to_wait(l))
 		return STATUS_NO_MEMORY;
 	switch (call->method) {
 	case LEDGER_QUERY:

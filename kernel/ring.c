@@ -343,8 +343,9 @@ static void serve_ready(struct pending *p)
 	struct ring_sqe sqe = *p->chain.sqe;
 	struct ring_cqe cqe = {.user_data = sqe.user_data};
 	uint32_t sq = p->sq;
-	enum status status = chained_target(t, ring, &p->chain.earlier, p->chain.results.v,
-	                                    sqe.cap >> 8, &sqe.cap);
+	enum status status = t->dying ? STATUS_GONE : /* killed, and ends later */
+		chained_target(t, ring, &p->chain.earlier, p->chain.results.v, sqe.cap >> 8,
+		               &sqe.cap);
 	struct pending_queue further = {0};
 	struct in_place place = {.thread = t, .ring = ring, .sq = sq};
 
@@ -390,28 +391,34 @@ enum status ring_pause(struct thread *t, unsigned ring, uint64_t done)
 
 	r->paused_at = r->sq_head - 1;
 	r->paused_done = done;
-	ending_awaited = ENDING_HERE;
+	ending_awaited = ENDING_PAUSED;
 	return STATUS_NO_MEMORY;
 }
 
+/* Others may let something end all the time: nobody waits for ever. */
+enum { AGAIN_MOST = 4096, AGAIN_ELSEWHERE = 255 };
+
+static uint16_t again; /* how often the entry that is served was before */
+
 bool ring_is_to_wait(const struct ledger *l)
 {
-	return !in_place && ending_concerns(l);
+	return !in_place && again < AGAIN_MOST && ending_concerns(l);
 }
 
 /* The entry was refused, for want of what something that ends still has (ending.h),
  * and changed nothing. A SERVE may have answered; one that is served in its own place
  * has to be answered now. */
 __attribute__((cold))
-static bool is_to_be_repeated(struct thread_ring *r, const struct ring_sqe *sqe, uint8_t again)
+static bool is_to_be_repeated(struct thread_ring *r, const struct ring_sqe *sqe)
 {
 	enum ending_awaited awaited = ending_awaited;
 
 	ending_awaited = ENDING_NONE;
 	if (!awaited || in_place || sqe->op == RING_SERVE ||
-	    (awaited == ENDING_ELSEWHERE && again == UINT8_MAX))
+	    (awaited == ENDING_HERE && again >= AGAIN_MOST) ||
+	    (awaited == ENDING_ELSEWHERE && again >= AGAIN_ELSEWHERE))
 		return false;
-	r->again = again == UINT8_MAX ? again : again + 1;
+	r->again = again + (again < AGAIN_MOST);
 	return true;
 }
 
@@ -438,10 +445,10 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 		uint32_t sq = r->sq_head;
 		struct ring_sqe sqe = page->sq[sq % RING_SQ_ENTRIES];
 		struct ring_cqe cqe = {.user_data = sqe.user_data};
-		uint8_t again = r->again;
 		enum status status;
 
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
+		again = r->again;
 		if (!again)
 			r->paused_done = 0; /* or an entry of that number takes it for its own */
 		r->again = 0;
@@ -452,7 +459,7 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 		trace_entry(t, ring, sq, &sqe);
 		status = sqe.op == RING_CALL && sqe.chained ?
 			serve_chained(t, ring, &sqe, &cqe) : serve(t, ring, &sqe, &cqe);
-		if (t->state != THREAD_RUNNING || t->dying || r->page != page) {
+		if (t->state != THREAD_RUNNING || t->dying || t->left || r->page != page) {
 			trace_unanswered(t);
 			return false;
 		}
@@ -461,7 +468,7 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 			trace_unanswered(t);
 			continue;
 		}
-		if (status == STATUS_NO_MEMORY && is_to_be_repeated(r, &sqe, again)) {
+		if (status == STATUS_NO_MEMORY && is_to_be_repeated(r, &sqe)) {
 			r->sq_head = sq;
 			ringindex_consumed(page, sq);
 			return false;

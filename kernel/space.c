@@ -312,6 +312,8 @@ static enum status share_pages(struct space *s, struct sharing *sharing, uint64_
 	enum status status = STATUS_OK;
 	uint64_t *entry;
 
+	if (sharing->from->leased) /* a record is made for what is done at a time */
+		source.left = SPACE_CALL_PAGES;
 	for (; !status && (entry = walk_next(&source)); walk_step(&source)) {
 		if (!(*entry & PTE_PRESENT))
 			continue;

@@ -289,6 +289,7 @@ static void doom(struct thread *t)
 {
 	t->dying = true;
 	t->next = thread_doomed;
+	ending_count(t->ledger, 1);
 	thread_doomed = t;
 	leave_chores = true;
 }
@@ -299,6 +300,7 @@ void thread_end_doomed(void)
 		struct thread *t = thread_doomed;
 
 		thread_doomed = t->next;
+		ending_count(t->ledger, -1);
 		ending_left -= WORK_THREAD;
 		thread_end(t);
 		object_drop(&t->object);

@@ -38,7 +38,7 @@ struct thread_ring {
 	uint32_t pending;   /* entries consumed and not answered */
 	uint32_t paused_at;   /* an entry that is to go on: which, */
 	uint64_t paused_done; /* and from where */
-	uint8_t again;        /* how often cap_enter was made again for the next entry */
+	uint16_t again;       /* how often cap_enter was made again for the next entry */
 	uint8_t answered_at[RING_SQ_ENTRIES]; /* where in cq the entry's completion went */
 };
 

@@ -221,6 +221,21 @@ static void a_leased_space_is_no_source(void)
 	release_other();
 }
 
+/* One record of what is shown, however many pages. */
+static void much_is_shared_on_at_once(void)
+{
+	enum { MUCH = 8192 };
+	uint32_t revoker = revoker_new(), object = allocate(MUCH), lease = lease_of(revoker, object);
+	spawn();
+	OK(map(lease, 0, AT, MUCH, RW));
+	OK(native_share(self, other.space, here, AT, MUCH));
+	revoke(revoker);
+	CHECK(&check, access_at(AT) == NOT_MAPPED);
+	CHECK(&check, access_at(AT + (MUCH - 1ul) * NATIVE_PAGE) == NOT_MAPPED);
+	release(lease), release(object), release(revoker);
+	release_other();
+}
+
 static void a_space_that_ends_takes_its_records_along(void)
 {
 	uint32_t revoker = revoker_new(), object = allocate(2);
@@ -347,7 +362,7 @@ int native_main(struct native *given)
 		a_page_left_alone_is_copied_too, an_old_frame_is_unmapped_as_well,
 		either_link_of_a_chain_unmaps, a_revoker_that_goes_unmaps,
 		a_user_on_another_cpu_faults, what_was_shared_on_is_unmapped_there_too,
-		a_leased_space_is_no_source,
+		a_leased_space_is_no_source, much_is_shared_on_at_once,
 		a_space_that_ends_takes_its_records_along, a_space_has_so_many,
 		a_revoker_has_so_many_pages, a_revoker_has_so_many_mappings,
 		a_space_that_cannot_pay,
