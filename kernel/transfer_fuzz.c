@@ -12,6 +12,7 @@
 
 #include "core/captable.c"
 #include "kernel/domain.c"
+#include "kernel/account.h"
 #include "kernel/ending.c"
 #include "kernel/transfer.c"
 
@@ -200,13 +201,13 @@ void block_free(void *block, size_t size, struct ledger *ledger)
 	free(block);
 }
 
+static struct account account;
+
 struct ledger *ledger_create(struct ledger *parent, uint64_t limit)
 {
-	static struct ledger ledger;
-
 	(void)parent;
 	(void)limit;
-	return &ledger;
+	return &account.ledger;
 }
 
 void ledger_close(struct ledger *ledger)
@@ -266,6 +267,7 @@ UNTRACED static void check(void)
 	unsigned expected = 0;
 
 	end_the_rest();
+	expect(account.ending == 0, "something ends no more, and is counted");
 	count_refs(refs);
 	for (int d = 0; d < DOMAINS; d++) {
 		const struct domain *real = domains[d].real;
