@@ -1,7 +1,7 @@
 /* fastpath.c: see fastpath.h.
  *
  * Shared, other CPUs may be here too. A thread other than the current one is
- * touched once it is claimed: from WAITING to RUNNING, by compare and exchange.
+ * touched once it is claimed: from WAITING to RUNNING, by one bit (fast.h).
  * All that decides whether a path is taken comes before the first change.
  *
  * Functions here are inlined into the few that are not: a call costs as much as many

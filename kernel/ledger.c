@@ -143,7 +143,7 @@ static enum status ledger_call(struct object *o, struct call *call)
 	struct ledger *l = ((struct ledger_object *)o)->ledger;
 
 	/* Who lives below could put off its end. */
-	if (call->method != LEDGER_END && ring_is_to_wait(l))
+	if (call->method != LEDGER_END && ring_is_to_wait(call, l))
 		return STATUS_NO_MEMORY;
 	switch (call->method) {
 	case LEDGER_QUERY:

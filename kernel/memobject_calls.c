@@ -249,7 +249,7 @@ static enum status pool_call(struct object *o, struct call *call)
 	/* Whoever holds a pool may spend, but spends its own, or the pool's. */
 	struct ledger *ledger = p->charges ? p->ledger : call->domain->ledger;
 
-	if (ring_is_to_wait(ledger))
+	if (ring_is_to_wait(call, ledger))
 		return STATUS_NO_MEMORY;
 	switch (call->method) {
 	case MEMORY_POOL_ALLOCATE:

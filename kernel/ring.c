@@ -398,11 +398,10 @@ enum status ring_pause(struct thread *t, unsigned ring, uint64_t done)
 /* Others may let something end all the time: nobody waits for ever. */
 enum { AGAIN_MOST = 4096, AGAIN_ELSEWHERE = 255 };
 
-static uint16_t again; /* how often the entry that is served was before */
-
-bool ring_is_to_wait(const struct ledger *l)
+bool ring_is_to_wait(const struct call *call, const struct ledger *l)
 {
-	return !in_place && again < AGAIN_MOST && ending_concerns(l);
+	return !in_place && call->thread->rings[call->ring].again < AGAIN_MOST &&
+	       ending_concerns(l);
 }
 
 /* The entry was refused, for want of what something that ends still has (ending.h),
@@ -415,11 +414,19 @@ static bool is_to_be_repeated(struct thread_ring *r, const struct ring_sqe *sqe)
 
 	ending_awaited = ENDING_NONE;
 	if (!awaited || in_place || sqe->op == RING_SERVE ||
-	    (awaited == ENDING_HERE && again >= AGAIN_MOST) ||
-	    (awaited == ENDING_ELSEWHERE && again >= AGAIN_ELSEWHERE))
+	    (awaited == ENDING_HERE && r->again >= AGAIN_MOST) ||
+	    (awaited == ENDING_ELSEWHERE && r->again >= AGAIN_ELSEWHERE))
 		return false;
-	r->again = again + (again < AGAIN_MOST);
+	r->again += r->again < AGAIN_MOST;
 	return true;
+}
+
+/* An entry that was made again is done. A later one of its number is not to go on where
+ * it paused. */
+__attribute__((cold, noinline)) static void forget_again(struct thread_ring *r)
+{
+	r->again = 0;
+	r->paused_done = 0;
 }
 
 /* Makes the system call again, when the thread next runs: others may come first. */
@@ -434,9 +441,14 @@ static void enter_again(struct thread *t, uint64_t least, uint64_t timeout_ns)
 	t->regs.full = 1;
 }
 
-/* Consumes what is queued up to `tail`. False: the thread has ended, or goes on
- * as something else, or an entry is to be served once more, later: r->again. */
-static bool consume(struct thread *t, unsigned ring, uint32_t tail)
+enum consumed {
+	CONSUMED_ALL,  /* or all that there are places for */
+	CONSUMED_LAST, /* the thread has ended, or goes on as something else */
+	CONSUMED_NOT,  /* an entry is to be served once more, later */
+};
+
+/* Consumes what is queued up to `tail`. */
+static enum consumed consume(struct thread *t, unsigned ring, uint32_t tail)
 {
 	struct thread_ring *r = &t->rings[ring];
 	struct ring *page = r->page;
@@ -448,10 +460,6 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 		enum status status;
 
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
-		again = r->again;
-		if (!again)
-			r->paused_done = 0; /* or an entry of that number takes it for its own */
-		r->again = 0;
 		r->sq_head++;
 		ringindex_consumed(page, r->sq_head);
 		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
@@ -461,22 +469,24 @@ static bool consume(struct thread *t, unsigned ring, uint32_t tail)
 			serve_chained(t, ring, &sqe, &cqe) : serve(t, ring, &sqe, &cqe);
 		if (t->state != THREAD_RUNNING || t->dying || t->left || r->page != page) {
 			trace_unanswered(t);
-			return false;
+			return CONSUMED_LAST;
 		}
 		r->pending--;
+		if (status == STATUS_NO_MEMORY && is_to_be_repeated(r, &sqe)) {
+			r->sq_head = sq;
+			ringindex_consumed(page, sq);
+			return CONSUMED_NOT;
+		}
+		if (__builtin_expect(r->again, 0))
+			forget_again(r);
 		if (status == CALL_PENDING) {
 			trace_unanswered(t);
 			continue;
 		}
-		if (status == STATUS_NO_MEMORY && is_to_be_repeated(r, &sqe)) {
-			r->sq_head = sq;
-			ringindex_consumed(page, sq);
-			return false;
-		}
 		cqe.status = (uint16_t)status;
 		ring_post_answer(t, ring, sq, &cqe);
 	}
-	return true;
+	return CONSUMED_ALL;
 }
 
 bool ring_poll(struct thread *t, unsigned ring)
@@ -539,9 +549,13 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 		t->regs.rax = STATUS_INVALID;
 		return;
 	}
-	if (!consume(t, ring, r->sq_head + queued)) {
-		if (r->again)
-			enter_again(t, least, timeout_ns);
+	switch (consume(t, ring, r->sq_head + queued)) {
+	case CONSUMED_ALL:
+		break;
+	case CONSUMED_NOT:
+		enter_again(t, least, timeout_ns);
+		return;
+	default:
 		return;
 	}
 	done = unconsumed(r); /* once: others may write to the page */

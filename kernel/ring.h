@@ -40,7 +40,7 @@ const struct thread *ring_asker(void);
 
 /* True: what a call asks of that ledger is not so for long, as something ends that is
  * charged to it; the call returns NO_MEMORY, and is made again. */
-bool ring_is_to_wait(const struct ledger *l) MUST_CHECK;
+bool ring_is_to_wait(const struct call *call, const struct ledger *l) MUST_CHECK;
 
 /* An entry that takes long may pause, unless it is served otherwise than where it
  * stands: then others have their turn, and it is served again. What is kept for it is how
