@@ -6,6 +6,7 @@
 #include "abi/memory.capnp.h"
 #include "abi/power.capnp.h"
 #include "abi/space.capnp.h"
+#include "rt/capset.h"
 #include "rt/ring.h"
 
 _Noreturn void native_begin(uint64_t argument, struct ring *ring, const struct capset *capset);
@@ -17,21 +18,9 @@ _Noreturn void native_begin(uint64_t argument, struct ring *ring, const struct c
 	ring_exit(native_main(&self));
 }
 
-static int same_name(const char *a, const char *b)
-{
-	while (*a != '\0' && *a == *b)
-		a++, b++;
-	return *a == *b;
-}
-
 uint32_t native_find(const struct native *self, const char *name)
 {
-	uint32_t count = __atomic_load_n(&self->capset->count, __ATOMIC_ACQUIRE);
-
-	for (uint32_t i = 0; i < count && i < CAPSET_MAX; i++)
-		if (same_name(self->capset->entries[i].name, name))
-			return self->capset->entries[i].cap;
-	return 0;
+	return capset_find(self->capset, name);
 }
 
 void native_call(struct native_call *call, struct native *self, uint32_t cap, uint64_t interface,

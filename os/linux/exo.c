@@ -9,6 +9,7 @@
 #include "abi/space.capnp.h"
 #include "os/linux/exo_entry.h"
 #include "os/linux/pages.h"
+#include "rt/capset.h"
 #include "rt/module_string.h"
 
 enum { START_WORDS = 5 }; /* of ThreadStart; what is not sent of a struct is 0 */
@@ -20,12 +21,7 @@ struct exo_caps exo;
 
 uint32_t exo_find(const char *name)
 {
-	const struct capset *set = (const struct capset *)MODULE_CAPSET;
-
-	for (uint32_t i = 0; i < set->count; i++)
-		if (strcmp(set->entries[i].name, name) == 0)
-			return set->entries[i].cap;
-	return 0;
+	return capset_find((const struct capset *)MODULE_CAPSET, name);
 }
 
 void exo_begin(void)
