@@ -617,6 +617,7 @@ static void endpoint_destroy(struct object *o)
 
 	e->facets++; /* ours, until it is empty */
 	e->closed = true;
+	e->flag = 1; /* for good: who receives still is not called the fast way */
 	ending_add(o, end);
 }
 

@@ -40,7 +40,7 @@ static void link_to_thread(struct pending *p)
 	p->on->pending++;
 }
 
-/* Of the entry that the ring has consumed last. */
+/* Of the entry that is served. */
 static struct pending *create(struct thread *t, unsigned ring, const struct domain *payer,
                               void (*cancel)(struct pending *))
 {
@@ -52,7 +52,7 @@ static struct pending *create(struct thread *t, unsigned ring, const struct doma
 		return NULL;
 	p->ring = (uint8_t)ring;
 	p->on = &t->rings[ring];
-	p->sq = p->on->sq_head - 1;
+	p->sq = p->on->serving;
 	p->cancel = cancel;
 	p->chained = (struct pending_queue){0};
 	p->timeout = (struct timeout){0};

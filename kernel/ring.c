@@ -271,7 +271,7 @@ static enum status serve_chained(struct thread *t, unsigned ring, struct ring_sq
 {
 	struct thread_ring *r = &t->rings[ring];
 	uint32_t back = sqe->cap & 0xff;
-	uint32_t sq = r->sq_head - 1 - back;
+	uint32_t sq = r->serving - back;
 	uint8_t at = r->answered_at[sq % RING_SQ_ENTRIES];
 	struct ring_cqe earlier;
 	struct pending *on;
@@ -312,16 +312,14 @@ static bool serve_in_place(struct thread *t, unsigned ring, uint32_t sq, struct 
 {
 	struct thread_ring *r = &t->rings[ring];
 	struct ring *page = r->page;
-	uint32_t now = r->sq_head;
 
-	r->sq_head = sq + 1;
+	r->serving = sq;
 	r->pending++;
 	trace_entry(t, ring, sq, sqe);
 	cqe->status = (uint16_t)serve(t, ring, sqe, cqe);
 	if (t->state == THREAD_ENDED || r->page != page)
 		return false;
 	r->pending--;
-	r->sq_head = now;
 	return true;
 }
 
@@ -389,7 +387,7 @@ enum status ring_pause(struct thread *t, unsigned ring, uint64_t done)
 {
 	struct thread_ring *r = &t->rings[ring];
 
-	r->paused_at = r->sq_head - 1;
+	r->paused_at = r->serving;
 	r->paused_done = done;
 	ending_awaited = ENDING_PAUSED;
 	return STATUS_NO_MEMORY;
@@ -460,6 +458,7 @@ static enum consumed consume(struct thread *t, unsigned ring, uint32_t tail)
 		enum status status;
 
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
+		r->serving = sq;
 		r->sq_head++;
 		ringindex_consumed(page, r->sq_head);
 		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;

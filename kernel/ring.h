@@ -52,7 +52,7 @@ static inline uint64_t ring_resumed(const struct thread *t, unsigned ring)
 {
 	const struct thread_ring *r = &t->rings[ring];
 
-	return __builtin_expect(r->paused_at == r->sq_head - 1, 0) ? r->paused_done : 0;
+	return __builtin_expect(r->paused_at == r->serving, 0) ? r->paused_done : 0;
 }
 
 /* True: so many completions wait that cap_enter(least) would return. */

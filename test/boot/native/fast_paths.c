@@ -1,6 +1,7 @@
 /* fast_paths.c: threads that wait for one thing only, and what comes to them by the
  * fast ways meanwhile: signals, compared with the long way; and calls and answers, where
  * the order of things is unusual. What else may come to them meanwhile: fast_waits.c. */
+#define SCHED_WORKERS 11
 #include "test/boot/native/fast_ask.h"
 
 #include "abi/revoker.capnp.h"
@@ -462,12 +463,108 @@ static void who_waits_by_a_dead_lease_gets_nothing(void)
 	release(lease), release(revoker), release(facet), release(endpoint);
 }
 
+/* -- an endpoint that ends -------------------------------------------------------------- */
+
+enum { CROWD = 9, LAST = CROWD, FIRST_ASKER };
+
+/* Receives so often, and hears of none of it. */
+_Noreturn static void one_of_the_crowd(uint64_t which, struct ring *ring)
+{
+	struct actor *a = &actors[which];
+
+	for (unsigned i = 0; i < a->hold; i++) {
+		struct ring_sqe *e = entry(ring, RING_RECV, a->endpoint);
+
+		e->results = (uintptr_t)(ring->area + 512);
+		e->results_size = 512;
+		ring_push(ring);
+		(void)!ring_enter(0, 0);
+	}
+	(void)!ring_enter(RING_CQ_ENTRIES, RING_FOREVER);
+	ring_exit(0);
+}
+
+/* Receives a call; answers it when it is told to, and receives again, as the last of all. */
+_Noreturn static void the_last_to_receive(uint64_t which, struct ring *ring)
+{
+	struct actor *a = &actors[which];
+	struct ring_received *in = (struct ring_received *)(ring->area + 512);
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct ring_sqe *e = entry(ring, RING_SERVE, a->endpoint);
+
+		e->token = in->token;
+		e->results = (uintptr_t)in;
+		e->results_size = 512;
+		ring_push(ring);
+		(void)!ring_enter(1, RING_FOREVER);
+		a->status = take(ring);
+		a->served++;
+		if (i == 0)
+			(void)!ring_park(ring, (const uint32_t *)&a->hold, 1, RING_FOREVER);
+	}
+	ring_exit(0);
+}
+
+static void fill(uint32_t endpoint, uint32_t most)
+{
+	for (unsigned i = 0; i < CROWD; i++) {
+		struct worker *w = act(i, one_of_the_crowd);
+
+		actors[i].endpoint = endpoint;
+		actors[i].hold = most < RING_SERVED ? most : RING_SERVED;
+		most -= actors[i].hold;
+		OK(native_start(self, w->thread));
+		until_state(w, THREAD_STATE_WAITING);
+	}
+}
+
+/* Nobody holds it any more, and all but one who receive have heard of that. */
+static void nobody_is_called_through_what_has_ended(uint32_t crowd)
+{
+	uint32_t endpoint = new_endpoint(), facet = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	struct actor *last = &actors[LAST];
+	struct worker *w = act(LAST, the_last_to_receive);
+	struct ring_sqe *e;
+
+	last->endpoint = endpoint;
+	last->hold = 1;
+	OK(native_start(self, w->thread));
+	until_state(w, THREAD_STATE_WAITING);
+	start_asker(FIRST_ASKER, facet);
+	CHECK(&check, until(&last->served, 1));
+	until_state(w, THREAD_STATE_WAITING);
+	fill(endpoint, crowd);
+	last->hold = 0;
+	(void)!ring_wake(self->ring, (const uint32_t *)&last->hold, 1);
+	CHECK(&check, until(&actors[FIRST_ASKER].served, 1));
+	until_state(w, THREAD_STATE_WAITING);
+	release(endpoint);
+	e = entry(self->ring, RING_CALL, facet);
+	e->interface = INTERFACE;
+	ring_push(self->ring);
+	(void)!ring_enter(1, RING_FOREVER);
+	CHECK_STATUS(&check, STATUS_GONE, take(self->ring));
+	CHECK(&check, until(&last->served, 2));
+	CHECK_STATUS(&check, STATUS_GONE, last->status);
+	for (unsigned i = 0; i <= FIRST_ASKER; i++)
+		end_worker(&workers[i]);
+	release(facet);
+}
+
+/* How many hear of it at once is the exokernel's business. */
+static void an_endpoint_ends_bit_by_bit(void)
+{
+	for (uint32_t crowd = CROWD * RING_SERVED - 14; crowd <= CROWD * RING_SERVED; crowd++)
+		nobody_is_called_through_what_has_ended(crowd);
+}
+
 int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		signals_by_both_ways, an_equal_gets_its_turn, things_happen_to_those_who_wait,
 		an_entry_of_long_ago, the_first_caller_still_lends,
-		who_waits_by_a_dead_lease_gets_nothing,
+		who_waits_by_a_dead_lease_gets_nothing, an_endpoint_ends_bit_by_bit,
 	};
 
 	start_sched(given, "fast_paths");

@@ -334,6 +334,91 @@ static void a_chain_to_nothing(void)
 	}
 }
 
+/* The answer to call 2, which brings that: call 3, chained to it, is made. */
+static void answer_with(uint32_t cap)
+{
+	struct capnp_struct_builder root;
+	struct capnp_builder b;
+	struct ring_sqe *e;
+
+	capnp_builder_start(&b, params, sizeof params);
+	root = capnp_init_root(&b, 0, 1);
+	capnp_set_capability(&root, 0, 0);
+	e = give(6, inbox);
+	e->params = (uintptr_t)params;
+	e->params_size = (uint32_t)capnp_builder_size(&b);
+	e->caps_count = 1;
+	e->caps[0] = cap;
+	push();
+}
+
+/* Call 2, which is received, and call 3, chained to it and to be pushed. */
+static struct ring_sqe *call_and_chain(uint32_t endpoint, uint32_t facet)
+{
+	struct ring_sqe *e;
+
+	recv(4, endpoint, inbox);
+	e = call(2, facet);
+	e->results = (uintptr_t)answer;
+	e->results_size = sizeof answer;
+	push();
+	e = call(3, RING_CHAIN(1, 0));
+	e->chained = 1;
+	return e;
+}
+
+/* A chained call is made at last, and answers an entry of long ago, in whose place a later
+ * one stands: what is chained to that gets what that brought. */
+static void a_chain_answers_an_entry_of_long_ago(void)
+{
+	static uint64_t made[BUFFER];
+	uint32_t endpoint = make_endpoint(), facet = make_facet(endpoint, BADGE);
+	uint32_t there = make_endpoint(), gift = make_facet(there, BADGE), came, brought;
+	struct ring_sqe *e;
+
+	recv(1, there, other_inbox);
+	(void)call_and_chain(endpoint, facet);
+	push();
+	CHECK(&check, enter() == 1);
+	DONE(4, STATUS_OK);
+	for (unsigned i = 4; i < RING_SQ_ENTRIES; i++) {
+		(void)entry(RING_NOP, 7, 0);
+		push();
+		CHECK(&check, enter() == 1);
+		DONE(7, STATUS_OK);
+	}
+	e = entry(RING_CALL, 5, native_find(self, "ledger"));
+	e->interface = LEDGER_ID;
+	e->method = LEDGER_ENDPOINT;
+	e->results = (uintptr_t)made;
+	e->results_size = sizeof made;
+	push();
+	answer_with(gift);
+	CHECK(&check, enter() == 4);
+	e = entry(RING_CALL, 8, RING_CHAIN(2, 0));
+	e->chained = 1;
+	e->interface = ENDPOINT_ID;
+	e->method = ENDPOINT_INFO;
+	push();
+	CHECK(&check, enter() == 5);
+	came = DONE(5, STATUS_OK);
+	brought = DONE(2, STATUS_OK);
+	DONE(6, STATUS_OK);
+	DONE(1, STATUS_OK);
+	DONE(8, STATUS_OK);
+	(void)give(9, other_inbox);
+	push();
+	CHECK(&check, enter() == 2);
+	DONE(3, STATUS_OK);
+	DONE(9, STATUS_OK);
+	release(came);
+	release(brought);
+	release(gift);
+	release(facet);
+	release(there);
+	release(endpoint);
+}
+
 /* What there is of an endpoint when its last capability is gone: facets, which say so. */
 static void a_call_after_the_end(void)
 {
@@ -566,7 +651,7 @@ int native_main(struct native *given)
 		a_call_outlives_its_facet, two_receivers, a_chain_breaks_in_the_middle,
 		a_receive_by_a_dead_lease, a_call_after_the_end, a_receive_into_nothing,
 		a_chain_on_a_forged_completion, a_chain_to_nothing, posts_to_nobody,
-		a_chain_ends_its_thread, too_many_calls,
+		a_chain_ends_its_thread, a_chain_answers_an_entry_of_long_ago, too_many_calls,
 	};
 
 	start(given, "ipc_attacks");
