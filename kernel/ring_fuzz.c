@@ -35,7 +35,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { THREADS = 2, INPUT_MOST = 192, QUICK_ID = 77 };
 #define RING_ADDRESS   0x700000000000u
 
-
 static struct thread *threads[THREADS];
 static struct view views[THREADS][RING_KINDS];
 static struct domain domains[THREADS];
@@ -415,6 +414,24 @@ static enum status answer_later(struct thread *t, unsigned ring, const struct ri
 	return CALL_PENDING;
 }
 
+/* It is to be made again: it has more to do, or waits for what something has that ends. What
+ * it is told of how far it came is so. */
+static enum status made_again(struct thread *t, unsigned ring)
+{
+	struct view *v = &views[t == threads[1]][ring];
+	uint64_t done = ring_resumed(t, ring);
+	uint8_t b = next();
+
+	check_pause(v, done);
+	if (b % 2 && ring_may_pause()) {
+		v->paused_at = t->rings[ring].serving;
+		v->paused_done = done + 1;
+		return ring_pause(t, ring, done + 1);
+	}
+	ending_awaited = b / 2 % 2 ? ENDING_HERE : ENDING_ELSEWHERE;
+	return STATUS_NO_MEMORY;
+}
+
 /* What every entry that is not ring.c's own comes to. */
 static enum status asked(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
                          struct ring_cqe *cqe)
@@ -438,6 +455,8 @@ static enum status asked(struct thread *t, unsigned ring, const struct ring_sqe 
 		ring_write_results(t, ring, (struct uaddr){sqe->results}, sqe->results_size,
 		                   message, sizeof(message), cqe);
 		return (enum status)cqe->status;
+	case 6:
+		return made_again(t, ring);
 	default:
 		return how / 16 % STATUS_COUNT;
 	}
@@ -552,7 +571,12 @@ static void enter_slowly(struct view *v, uint64_t least, uint64_t timeout)
 	uint32_t tail = page ? page->sq_tail : 0, sq = r->sq_head, unconsumed;
 	bool nonsense = least > RING_CQ_ENTRIES || tail - sq > RING_SQ_ENTRIES;
 
+	t->regs.rip = 2;
 	ring_enter(t, v->kind, least, timeout);
+	if (t->regs.rip != 2) { /* once more */
+		check_again(t, r, least, timeout);
+		return;
+	}
 	v->wait_until = r->cq_tail + t->wait_more;
 	expect(!page || !nonsense || (t->regs.rax == STATUS_INVALID && r->sq_head == sq),
 	       "nonsense is served");
@@ -592,10 +616,11 @@ static void enter(struct view *v)
 static void poll(struct view *v)
 {
 	struct thread_ring *r = &v->thread->rings[v->kind];
-	uint32_t sq = r->sq_head;
+	uint32_t sq = r->sq_head, again = r->again;
 	bool nonsense = r->page->sq_tail - sq > RING_SQ_ENTRIES, found = ring_poll(v->thread, v->kind);
 
 	expect(!nonsense || (!found && r->sq_head == sq), "nonsense is served");
+	expect(r->again <= again, "nobody would make it again");
 }
 
 static void step(void)

@@ -27,6 +27,9 @@ struct view {
 	uint64_t owed[2 * RING_CQ_ENTRIES];
 	uint32_t wait_until; /* WAITING for this ring: for which cq_tail */
 	bool fits; /* the thread's cq_head leaves a place for all that is owed */
+	uint64_t latest; /* what the latest entry is owed */
+	uint32_t paused_at;   /* which entry paused last, */
+	uint64_t paused_done; /* and how far it had come */
 };
 
 /* -- the model ------------------------------------------------------------- */
@@ -43,10 +46,19 @@ UNTRACED static void settle_owed(struct view *v, const struct ring_cqe *cqe)
 	v->owed[i] = v->owed[--v->owed_count];
 }
 
+/* The latest entry is to be made again: it has had no completion. */
+UNTRACED static void take_again(struct view *v)
+{
+	struct ring_cqe cqe = {.user_data = v->latest};
+
+	settle_owed(v, &cqe);
+	v->sq_seen--;
+}
+
 UNTRACED static void owe(struct view *v, uint64_t user_data)
 {
 	expect(v->owed_count < ARRAY_SIZE(v->owed), "more is owed than there are places");
-	v->owed[v->owed_count++] = user_data;
+	v->owed[v->owed_count++] = v->latest = user_data;
 }
 
 /* Looks what has been consumed and completed. Before anything is written to the page
@@ -55,10 +67,13 @@ UNTRACED static void look(struct view *v)
 {
 	const struct thread_ring *r = &v->thread->rings[v->kind];
 	const struct ring *page = r->page;
-	uint32_t consumed = r->sq_head - v->sq_seen;
+	uint32_t consumed;
 
 	if (!page)
 		return;
+	if (r->again && r->sq_head == v->sq_seen - 1)
+		take_again(v);
+	consumed = r->sq_head - v->sq_seen;
 	expect(consumed <= RING_SQ_ENTRIES, "sq_head jumps");
 	expect(!consumed || page->sq_head == r->sq_head, "sq_head is not shown");
 	for (; v->sq_seen != r->sq_head; v->sq_seen++)
@@ -69,6 +84,23 @@ UNTRACED static void look(struct view *v)
 		settle_owed(v, &page->cq[v->cq_seen % RING_CQ_ENTRIES]);
 	expect(!v->fits || r->cq_tail - page->cq_head + v->owed_count <= RING_CQ_ENTRIES,
 	       "a completion has no place");
+}
+
+/* The thread makes the system call again that it came with, for an entry that is there. */
+UNTRACED static void check_again(const struct thread *t, const struct thread_ring *r,
+                                 uint64_t least, uint64_t timeout)
+{
+	expect(!t->regs.rip && t->regs.rax == SYS_CAP_ENTER && t->regs.rdi == least &&
+	       t->regs.rsi == timeout && t->regs.full, "another cap_enter");
+	expect(r->sq_head == r->serving && r->again && t->state == THREAD_RUNNING,
+	       "nothing to do again");
+}
+
+/* How far the entry that is served came before: nothing else's. */
+UNTRACED static void check_pause(const struct view *v, uint64_t done)
+{
+	expect(!done || (v->paused_at == v->thread->rings[v->kind].serving &&
+	                 v->paused_done == done), "another's pause");
 }
 
 /* After the thread has written to cq_head, or as a step begins. */
