@@ -4,7 +4,6 @@
 #include "abi/exception.capnp.h"
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/domain.h"
-#include "kernel/ending.h"
 #include "kernel/endpoint.h"
 #include "kernel/panic.h"
 #include "kernel/reach.h"
@@ -87,7 +86,7 @@ static void answer_refusal(struct call *call, enum status status, struct ring_cq
 	capnp_builder_start(b, this_cpu->answer, RING_MESSAGE_MAX);
 	exception_set_reason(exception_build(b), capnp_text_from(call->reason ? call->reason : ""));
 	/* What is made again (ring.c) needs its params still: they may stand there. */
-	if (status != STATUS_NO_MEMORY || !ending_awaited)
+	if (status != STATUS_NO_MEMORY || !ring_is_made_again(&call->thread->rings[call->ring]))
 		ring_write_results(call->thread, call->ring, call->results_address,
 		                   call->results_size, this_cpu->answer,
 		                   (uint32_t)capnp_builder_size(b), cqe);

@@ -285,6 +285,7 @@ static enum status serve_chained(struct thread *t, unsigned ring, struct ring_sq
 	if (at == RING_NOT_ANSWERED)
 		return STATUS_NOT_FOUND;
 	earlier = r->page->cq[at % RING_CQ_ENTRIES];
+	__asm__ volatile("" ::: "memory"); /* nothing of it is read again from the page */
 	status = chained_target(t, ring, &earlier, r->page->sq[sq % RING_SQ_ENTRIES].results,
 	                        sqe->cap >> 8, &sqe->cap);
 	return status ? status : serve(t, ring, sqe, cqe);
@@ -402,21 +403,24 @@ bool ring_is_to_wait(const struct call *call, const struct ledger *l)
 	       ending_concerns(l);
 }
 
+/* One that is served in its own place has to be answered now. */
+bool ring_is_made_again(const struct thread_ring *r)
+{
+	return !in_place && (ending_awaited == ENDING_PAUSED ||
+	                     (ending_awaited == ENDING_HERE && r->again < AGAIN_MOST) ||
+	                     (ending_awaited == ENDING_ELSEWHERE && r->again < AGAIN_ELSEWHERE));
+}
+
 /* The entry was refused, for want of what something that ends still has (ending.h),
- * and changed nothing. A SERVE may have answered; one that is served in its own place
- * has to be answered now. */
+ * and changed nothing. A SERVE may have answered. */
 __attribute__((cold))
 static bool is_to_be_repeated(struct thread_ring *r, const struct ring_sqe *sqe)
 {
-	enum ending_awaited awaited = ending_awaited;
+	bool again = sqe->op != RING_SERVE && ring_is_made_again(r);
 
 	ending_awaited = ENDING_NONE;
-	if (!awaited || in_place || sqe->op == RING_SERVE ||
-	    (awaited == ENDING_HERE && r->again >= AGAIN_MOST) ||
-	    (awaited == ENDING_ELSEWHERE && r->again >= AGAIN_ELSEWHERE))
-		return false;
-	r->again += r->again < AGAIN_MOST;
-	return true;
+	r->again += again && r->again < AGAIN_MOST;
+	return again;
 }
 
 /* An entry that was made again is done. A later one of its number is not to go on where

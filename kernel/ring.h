@@ -55,5 +55,8 @@ static inline uint64_t ring_resumed(const struct thread *t, unsigned ring)
 	return __builtin_expect(r->paused_at == r->serving, 0) ? r->paused_done : 0;
 }
 
+/* True: the entry that is refused NO_MEMORY is made again: it is told nothing yet. */
+bool ring_is_made_again(const struct thread_ring *r);
+
 /* True: so many completions wait that cap_enter(least) would return. */
 bool ring_has(const struct thread_ring *r, uint32_t least);

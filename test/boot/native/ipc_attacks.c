@@ -3,13 +3,14 @@
 #include "test/boot/native/spawn.h"
 
 #include "abi/endpoint.capnp.h"
+#include "abi/exception.capnp.h"
 #include "abi/ledger.capnp.h"
 #include "abi/revoker.capnp.h"
 #include "rt/ring.h"
 
 #define INTERFACE 0xa77ac4a77ac4ull
 #define BAD_ADDRESS 0x10ul
-enum { BADGE = 7, BUFFER = 64 };
+enum { BADGE = 7, BUFFER = 64, LARGE = 2000 };
 
 static uint64_t inbox[BUFFER], other_inbox[BUFFER], params[BUFFER], answer[BUFFER];
 
@@ -419,6 +420,48 @@ static void a_chain_answers_an_entry_of_long_ago(void)
 	release(endpoint);
 }
 
+/* A chained call cannot be made again. What it asks for cannot be paid, while a large object
+ * ends: it is told why. */
+static void a_chain_is_refused_with_words(void)
+{
+	static const uint64_t too_much[] = { 1ull << 32, 1 << 19 };
+	static uint64_t words[BUFFER];
+	uint32_t endpoint = make_endpoint(), facet = make_facet(endpoint, BADGE), large, brought;
+	struct exception_reader exception;
+	struct capnp_text reason = { 0 };
+	struct ring_cqe refusal;
+	struct ring_sqe *e;
+
+	OK(native_allocate(self, pool, LARGE, &large));
+	for (unsigned i = 0; i < LARGE; i++)
+		put(large, i, i);
+	e = call_and_chain(endpoint, facet);
+	e->interface = MEMORY_POOL_ID;
+	e->method = MEMORY_POOL_ALLOCATE;
+	e->params = (uintptr_t)too_much;
+	e->results = (uintptr_t)words;
+	e->results_size = sizeof words;
+	push();
+	CHECK(&check, enter() == 1);
+	DONE(4, STATUS_OK);
+	(void)entry(RING_RELEASE, 5, large);
+	push();
+	answer_with(pool);
+	CHECK(&check, enter() == 4);
+	DONE(5, STATUS_OK);
+	brought = DONE(2, STATUS_OK);
+	DONE(6, STATUS_OK);
+	refusal = *ring_first(self->ring);
+	DONE(3, STATUS_NO_MEMORY);
+	CHECK(&check, refusal.flags & RING_EXCEPTION);
+	OK(exception_read(words, refusal.results_size, &exception));
+	OK(exception_get_reason(exception, &reason));
+	CHECK(&check, reason.length > 0);
+	release(brought);
+	release(facet);
+	release(endpoint);
+}
+
 /* What there is of an endpoint when its last capability is gone: facets, which say so. */
 static void a_call_after_the_end(void)
 {
@@ -651,7 +694,8 @@ int native_main(struct native *given)
 		a_call_outlives_its_facet, two_receivers, a_chain_breaks_in_the_middle,
 		a_receive_by_a_dead_lease, a_call_after_the_end, a_receive_into_nothing,
 		a_chain_on_a_forged_completion, a_chain_to_nothing, posts_to_nobody,
-		a_chain_ends_its_thread, a_chain_answers_an_entry_of_long_ago, too_many_calls,
+		a_chain_ends_its_thread, a_chain_answers_an_entry_of_long_ago,
+		a_chain_is_refused_with_words, too_many_calls,
 	};
 
 	start(given, "ipc_attacks");
