@@ -114,7 +114,7 @@ static enum status answer(struct call *call, enum status status, struct ring_cqe
 	return (enum status)cqe->status;
 }
 
-static enum status invoke(struct call *call, struct object *target)
+static enum status invoke(struct call *call, struct object *target, struct ring_cqe *cqe)
 {
 	enum status status;
 
@@ -122,13 +122,14 @@ static enum status invoke(struct call *call, struct object *target)
 	object_hold(target);
 	status = target->type->call(target, call);
 	object_drop(target);
-	return status;
+	return status == CALL_PENDING ? status : answer(call, status, cqe);
 }
 
 /* Capabilities that travel to an object of the exokernel: it takes references of
- * its own to what it keeps, so a copy leaves nothing and a move empties the slot. */
+ * its own to what it keeps, so a copy leaves nothing and a move empties the slot: once
+ * the caller has its answer, for a move that fails leaves it where it was. */
 static enum status invoke_with_caps(struct call *call, struct object *target,
-                                    struct transfer *x)
+                                    struct transfer *x, struct ring_cqe *cqe)
 {
 	enum status status;
 
@@ -136,11 +137,12 @@ static enum status invoke_with_caps(struct call *call, struct object *target,
 		call->caps[i] = x->caps[i].object;
 		if (!object_resolve(call->caps[i])) {
 			transfer_undo(x);
-			return call_refuse(call, STATUS_GONE, "a capability was revoked");
+			return answer(call, call_refuse(call, STATUS_GONE,
+			                                "a capability was revoked"), cqe);
 		}
 	}
 	call->caps_count = x->count;
-	status = invoke(call, target);
+	status = invoke(call, target, cqe);
 	if (status == STATUS_OK || status == CALL_PENDING)
 		transfer_finish(x);
 	else
@@ -181,14 +183,8 @@ enum status call_serve(struct thread *t, unsigned ring, const struct ring_sqe *s
 	status = read_params(&call, sqe);
 	if (status)
 		return status;
-	if (sqe->caps_how) {
-		status = transfer_take(&x, call.domain, sqe->caps, sqe->caps_count,
-		                       sqe->caps_move);
-		if (status)
-			return status;
-		status = invoke_with_caps(&call, target, &x);
-	} else {
-		status = invoke(&call, target);
-	}
-	return status == CALL_PENDING ? status : answer(&call, status, cqe);
+	if (!sqe->caps_how)
+		return invoke(&call, target, cqe);
+	status = transfer_take(&x, call.domain, sqe->caps, sqe->caps_count, sqe->caps_move);
+	return status ? status : invoke_with_caps(&call, target, &x, cqe);
 }

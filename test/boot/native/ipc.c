@@ -6,6 +6,7 @@
 #include "abi/exception.capnp.h"
 #include "abi/ledger.capnp.h"
 #include "abi/notification.capnp.h"
+#include "abi/revoker.capnp.h"
 #include "rt/ring.h"
 
 #define SOME_INTERFACE 0x1234567890abcdefull
@@ -227,6 +228,33 @@ static void caps_travel(void)
 	DONE(4, STATUS_OK);
 	DONE(5, STATUS_OK);
 	CHECK(&check, received()->interface == 0 && received()->token == 0);
+}
+
+/* A call on an object of the exokernel, the answer to which its caller cannot take. */
+static void not_moved(void)
+{
+	uint32_t revoker = make(LEDGER_REVOKER), moved;
+	struct capnp_builder b;
+	struct ring_sqe *e;
+
+	CHECK_STATUS(&check, STATUS_OK, make_facet(6, 6, &moved));
+	capnp_builder_start(&b, params, sizeof params);
+	revoker_lease_params_set_object(revoker_lease_params_build(&b), 0);
+	e = call(1, revoker);
+	e->interface = REVOKER_ID;
+	e->method = REVOKER_LEASE;
+	e->params_size = (uint32_t)capnp_builder_size(&b);
+	e->results_size = 8;
+	e->caps_count = e->caps_move = 1;
+	e->caps[0] = moved;
+	push();
+	CHECK(&check, enter() == 1);
+	DONE(1, STATUS_TOO_SMALL);
+	CHECK(&check, works(moved));
+	recv(2); /* the facet is gone */
+	CHECK(&check, enter() == 1);
+	DONE(2, STATUS_OK);
+	CHECK_STATUS(&check, STATUS_OK, ring_release(check.self->ring, revoker));
 }
 
 static void taken_back(void)
@@ -579,6 +607,7 @@ int native_main(struct native *self)
 		there_and_back();
 		queued_first();
 		caps_travel();
+		not_moved();
 		taken_back();
 		chained();
 		refusals();
