@@ -94,7 +94,8 @@ static void answer_refusal(struct call *call, enum status status, struct ring_cq
 	cqe->status = (uint16_t)status;
 }
 
-static enum status answer(struct call *call, enum status status, struct ring_cqe *cqe)
+static inline __attribute__((always_inline)) enum status
+answer(struct call *call, enum status status, struct ring_cqe *cqe)
 {
 	if (!status && call->results.status)
 		status = call->results.status;
@@ -114,39 +115,42 @@ static enum status answer(struct call *call, enum status status, struct ring_cqe
 	return (enum status)cqe->status;
 }
 
-static enum status invoke(struct call *call, struct object *target, struct ring_cqe *cqe)
+/* Unless it is refused before. */
+static inline __attribute__((always_inline)) enum status
+invoke(struct call *call, struct object *target, enum status status, struct ring_cqe *cqe)
 {
-	enum status status;
-
-	capnp_builder_start(&call->results, this_cpu->answer, RING_MESSAGE_MAX);
-	object_hold(target);
-	status = target->type->call(target, call);
-	object_drop(target);
+	if (!status) {
+		capnp_builder_start(&call->results, this_cpu->answer, RING_MESSAGE_MAX);
+		object_hold(target);
+		status = target->type->call(target, call);
+		object_drop(target);
+	}
 	return status == CALL_PENDING ? status : answer(call, status, cqe);
 }
 
 /* Capabilities that travel to an object of the exokernel: it takes references of
- * its own to what it keeps, so a copy leaves nothing and a move empties the slot: once
- * the caller has its answer, for a move that fails leaves it where it was. */
-static enum status invoke_with_caps(struct call *call, struct object *target,
-                                    struct transfer *x, struct ring_cqe *cqe)
+ * its own to what it keeps, so a copy leaves nothing and a move empties the slot. But not
+ * before the caller has its answer: a move that fails leaves it where it was. */
+__attribute__((noinline, cold)) static enum status
+serve_with_caps(struct call *call, struct object *target, const struct ring_sqe *sqe,
+                struct ring_cqe *cqe)
 {
-	enum status status;
+	struct transfer x;
+	enum status status = transfer_take(&x, call->domain, sqe->caps, sqe->caps_count,
+	                                   sqe->caps_move);
 
-	for (unsigned i = 0; i < x->count; i++) {
-		call->caps[i] = x->caps[i].object;
-		if (!object_resolve(call->caps[i])) {
-			transfer_undo(x);
-			return answer(call, call_refuse(call, STATUS_GONE,
-			                                "a capability was revoked"), cqe);
-		}
+	if (status)
+		return status;
+	for (; call->caps_count < x.count && !status; call->caps_count++) {
+		call->caps[call->caps_count] = x.caps[call->caps_count].object;
+		if (!object_resolve(call->caps[call->caps_count]))
+			status = call_refuse(call, STATUS_GONE, "a capability was revoked");
 	}
-	call->caps_count = x->count;
-	status = invoke(call, target, cqe);
+	status = invoke(call, target, status, cqe);
 	if (status == STATUS_OK || status == CALL_PENDING)
-		transfer_finish(x);
+		transfer_finish(&x);
 	else
-		transfer_undo(x);
+		transfer_undo(&x);
 	return status;
 }
 
@@ -155,7 +159,6 @@ enum status call_serve(struct thread *t, unsigned ring, const struct ring_sqe *s
 {
 	struct call call;
 	struct object *target, *end;
-	struct transfer x;
 	enum status status;
 
 	call.thread = t;
@@ -183,8 +186,6 @@ enum status call_serve(struct thread *t, unsigned ring, const struct ring_sqe *s
 	status = read_params(&call, sqe);
 	if (status)
 		return status;
-	if (!sqe->caps_how)
-		return invoke(&call, target, cqe);
-	status = transfer_take(&x, call.domain, sqe->caps, sqe->caps_count, sqe->caps_move);
-	return status ? status : invoke_with_caps(&call, target, &x, cqe);
+	return sqe->caps_how ? serve_with_caps(&call, target, sqe, cqe) :
+	                       invoke(&call, target, STATUS_OK, cqe);
 }

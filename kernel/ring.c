@@ -463,8 +463,8 @@ static enum consumed consume(struct thread *t, unsigned ring, uint32_t tail)
 
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
 		r->serving = sq;
-		r->sq_head++;
-		ringindex_consumed(page, r->sq_head);
+		r->sq_head = sq + 1;
+		ringindex_consumed(page, sq + 1);
 		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
 		r->pending++; /* keeps its place from what is posted meanwhile */
 		trace_entry(t, ring, sq, &sqe);
