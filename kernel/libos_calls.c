@@ -142,6 +142,8 @@ static enum status call_spawn(struct libos *l, struct call *call)
 	struct thread *thread;
 	enum status status = libos_spawn_params_get_start(params, &start);
 
+	if (!status) /* what has begun cannot be taken back */
+		status = domain_reserve(call->domain, 3);
 	if (!status)
 		status = spawn(l, thread_read_start(start), libos_spawn_params_get_pid(params),
 		               &process, &thread);

@@ -335,6 +335,34 @@ static void shortages_are_survived(void)
 		nap(10000000);
 }
 
+/* Who has no room for what spawn answers has begun nothing: the libOS is as it was. */
+static void a_full_table_begins_nothing(void)
+{
+	static uint32_t held[4096];
+	struct load l = { .id = "first" };
+	struct native_child child = { 0 };
+	struct native_call call;
+	uint32_t libos = 0, count = 0;
+	OK(load_by(self, &l, &libos));
+	for (; count < 4096; count++) {
+		native_call(&call, self, native_find(self, "thread"), THREAD_CONTROL_ID,
+		            THREAD_CONTROL_THREAD);
+		(void)thread_control_thread_params_build(&call.params);
+		if (native_send(&call) != STATUS_OK)
+			break;
+		held[count] = call.caps[0];
+	}
+	CHECK(&check, call.status == STATUS_NO_SLOT);
+	release(held[--count]);
+	REFUSED(NO_SLOT, spawn_under(libos, 0, 0x400000, &child));
+	while (count > 0)
+		release(held[--count]);
+	OK(spawn_under(libos, 0, 0x400000, &child));
+	native_forget(self, &child);
+	release(libos);
+	until_gone("first");
+}
+
 /* -- the timer ------------------------------------------------------------------------ */
 
 static void the_timer_waits_for_a_start(void)
@@ -461,7 +489,7 @@ int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		capabilities_are_named, another_ledger_pays, a_process_moves, an_isolated_one_begins_with_pid_1, isolation_is_inherited, pids_begin_at_1,
-		moves_are_refused, shortages_are_survived, the_timer_waits_for_a_start,
+		moves_are_refused, shortages_are_survived, a_full_table_begins_nothing, the_timer_waits_for_a_start,
 		the_timer_ends_what_holds_itself, the_last_one_takes_all_along, pids_are_shared_out,
 		places_in_the_table_are_shared_out,
 	};
