@@ -22,7 +22,7 @@ static void the_highest_run(void)
 	start_worker(LOW, SCHEDULING_INFINITE, 0, PRIORITY - 1);
 	for (unsigned i = 0; i < HOGS; i++)
 		start_worker(i, SCHEDULING_INFINITE, 0, PRIORITY);
-	nap(2 * MS);
+	until_state(&workers[LOW], THREAD_STATE_READY); /* its processor has heard of it */
 	before = workers[LOW].count;
 	for (unsigned i = 0; i < HOGS; i++)
 		workers[i].count = 0;
