@@ -61,21 +61,23 @@ static enum status read_params(struct call *call, const struct ring_sqe *sqe)
 	return capnp_read_root(message, sqe->params_size, &call->params);
 }
 
-/* The answer's capabilities get their places in the caller's table. Where there is
- * no room for them, they are dropped, and with them what the method made: a call
- * that brings none must not fail for want of memory. */
-static void insert_answer(struct call *call, struct ring_cqe *cqe)
-{
-	for (unsigned i = 0; i < call->out_count; i++)
-		if (domain_insert(call->domain, call->out[i], &cqe->caps[i]))
-			panic("a reserved capability slot is gone");
-}
-
 static void drop_answer(struct call *call)
 {
 	for (unsigned i = 0; i < call->out_count; i++)
 		object_drop(call->out[i]);
 	call->out_count = 0;
+}
+
+/* The answer's capabilities get their places in the caller's table. Where there is
+ * no room for them, they are dropped, and with them what the method made: a call
+ * that brings none must not fail for want of memory. */
+__attribute__((noinline)) static void insert_answer(struct call *call, struct ring_cqe *cqe)
+{
+	if (cqe->status) /* the caller cannot have them without their message */
+		drop_answer(call);
+	for (unsigned i = 0; i < call->out_count; i++)
+		if (domain_insert(call->domain, call->out[i], &cqe->caps[i]))
+			panic("a reserved capability slot is gone");
 }
 
 /* The object's own refusal: an Exception in place of results. */
@@ -108,9 +110,7 @@ answer(struct call *call, enum status status, struct ring_cqe *cqe)
 	}
 	ring_write_results(call->thread, call->ring, call->results_address, call->results_size,
 	                   this_cpu->answer, (uint32_t)capnp_builder_size(&call->results), cqe);
-	if (cqe->status) /* the caller cannot have them without their message */
-		drop_answer(call);
-	else
+	if (call->out_count)
 		insert_answer(call, cqe);
 	return (enum status)cqe->status;
 }

@@ -143,7 +143,7 @@ static enum status call_spawn(struct libos *l, struct call *call)
 	enum status status = libos_spawn_params_get_start(params, &start);
 
 	if (!status) /* what has begun cannot be taken back */
-		status = domain_reserve(call->domain, 3);
+		status = domain_grow(call->domain, 3);
 	if (!status)
 		status = spawn(l, thread_read_start(start), libos_spawn_params_get_pid(params),
 		               &process, &thread);
