@@ -92,13 +92,13 @@ static void let_go(struct task *task)
 {
 	time_cancel_alarm(task);
 	process_release_vfork(task);
-	if (task->session == task->pid)
+	if (task->session == task->pid && the_tty.session == (int32_t)task->session)
 		tty_set_session(&the_tty, 0, 0);
 	fdtable_put(task->files);
 	vfs_place_drop(&task->place);
 	process_set_program(task, NULL);
 	if (!task->borrows)
-		mm_destroy(task->mm);
+		mm_end(task->mm);
 	give_children_away(task);
 }
 

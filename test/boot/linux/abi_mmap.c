@@ -236,6 +236,25 @@ static void remapping(void)
 	SAY("shared: %d %s", a == to, a + PAGE);
 }
 
+/* What may not be written, or read, any more moves as it is. */
+static void remapping_protected(void)
+{
+	static const int accesses[] = { PROT_READ, PROT_NONE, PROT_READ | PROT_EXEC };
+	char *a, *b;
+
+	for (int i = 0; i < 3; i++) {
+		a = pages(4);
+		munmap(a + 2 * PAGE, PAGE);
+		strcpy(a, "kept");
+		mprotect(a, 2 * PAGE, accesses[i]);
+		b = mremap(a, 2 * PAGE, 8 * PAGE, MREMAP_MAYMOVE);
+		say_access("moved", b);
+		OK(mprotect(b, 8 * PAGE, RW));
+		SAY("it has: %s %d %d", b, b[PAGE], b[7 * PAGE]);
+		say_access("from", a);
+	}
+}
+
 static void breaking(void)
 {
 	char *start = (char *)syscall(SYS_brk, 0), *end;
@@ -266,6 +285,7 @@ int main(void)
 	files();
 	sharing();
 	remapping();
+	remapping_protected();
 	breaking();
 	return 0;
 }

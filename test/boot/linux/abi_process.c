@@ -70,6 +70,13 @@ static void waiting(void)
 	say_info("WNOHANG", child, waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG), &info);
 	VALUE(waitid(P_PID, (id_t)child, &info, 0));
 	VALUE(waitid(77, (id_t)child, &info, WEXITED));
+	VALUE(waitid(P_ALL, 0, &info, WEXITED | 0x100));
+	VALUE(waitid(P_PID, 0, &info, WEXITED | WNOHANG));
+	VALUE(waitid(P_PID, (id_t)-1, &info, WEXITED | WNOHANG));
+	VALUE(waitid(P_PGID, (id_t)-1, &info, WEXITED | WNOHANG));
+	VALUE(waitid(P_PGID, 1, &info, WEXITED | WNOHANG)); /* not its group */
+	VALUE(waitid(P_PGID, 0, &info, WEXITED | WNOHANG));
+	VALUE(waitid(P_PGID, (id_t)getpgrp(), &info, WEXITED | WNOHANG));
 	write(go[1], "x", 1);
 	say_info("WNOWAIT", child, waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), &info);
 	say_info("waitid", child, waitid(P_ALL, 0, &info, WEXITED), &info);
