@@ -81,7 +81,7 @@ bool memory_load(struct memory *m, const void *bytes, size_t size)
 {
 	struct elf_image elf;
 
-	if (elf_check(bytes, size, FIRST_ADDRESS, PROGRAM_STACK_TOP - PROGRAM_STACK_SIZE, &elf) ||
+	if (elf_check(bytes, size, size, FIRST_ADDRESS, PROGRAM_STACK_TOP - PROGRAM_STACK_SIZE, &elf) ||
 	    elf.type != ELF_EXEC)
 		return refuse(m, "no program: %s", elf.reason ? elf.reason : "no ET_EXEC");
 	for (unsigned i = 0; i < elf.segment_count; i++)

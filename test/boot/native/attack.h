@@ -74,7 +74,7 @@ static inline void judge_find_image(struct judge *j)
 	    bundle_find(&bundle, "initrd", &entry) != STATUS_OK)
 		check_failed(&j->check, "the module is not in the bundle", __LINE__);
 	CHECK_STATUS(&j->check, STATUS_OK,
-	             elf_check(JUDGE_BUNDLE + entry.offset, entry.size, MODULE_REGION,
+	             elf_check(JUDGE_BUNDLE + entry.offset, entry.size, entry.size, MODULE_REGION,
 	                       MODULE_REGION_END, &elf));
 	j->image_size = entry.size;
 	j->entry = elf.entry;
