@@ -100,6 +100,12 @@ static void set(struct fdtable *table, uint32_t fd, struct file *file, uint32_t 
 		table->lowest_free++;
 }
 
+int fdtable_reserve(struct fdtable *table)
+{
+	int fd = find_free(table, 0);
+	return fd < 0 ? fd : 0;
+}
+
 int fdtable_insert(struct fdtable *table, struct file *file, uint32_t from, uint32_t flags)
 {
 	if (from >= table->limit)

@@ -42,6 +42,10 @@ static inline uint32_t fdtable_room(const struct fdtable *table)
 	return table->capacity > FDTABLE_ROOM ? table->capacity : FDTABLE_ROOM;
 }
 
+/* Is there a descriptor, and room for it? The next insert from 0 on gets it. -EMFILE,
+ * -ENOMEM. */
+int fdtable_reserve(struct fdtable *table);
+
 /* Puts `file` (its reference passes to the table) at the lowest free
  * descriptor >= from; flags: O_CLOEXEC. -EMFILE, -ENOMEM, and -EINVAL for
  * `from` beyond the limit: then the reference stays the caller's. */

@@ -380,11 +380,6 @@ int mm_protect(struct mm *mm, uint64_t start, uint64_t end, uint32_t access)
 	return result;
 }
 
-bool mm_files_are_mapped(void)
-{
-	return files_mapped != 0;
-}
-
 /* Of the file's pages, those that lie wholly past its new end. */
 static void forget(const struct mm *mm, const struct vma *v, uint64_t size)
 {
@@ -395,10 +390,10 @@ static void forget(const struct mm *mm, const struct vma *v, uint64_t size)
 		unmap(mm, from, v->end);
 }
 
-void mm_forget_file(const struct inode *inode, uint64_t size)
+void env_cut(const struct inode *inode, uint64_t size)
 {
-	if (files_mapped == 0 || size >= inode->size || inode->busy > 0)
-		return; /* what is executed cannot be cut */
+	if (files_mapped == 0) /* what is executed cannot be cut */
+		return;
 	for (struct task *task = task_all; task != NULL; task = task->next)
 		for (uint32_t i = 0; task->state != TASK_ZOMBIE && i < task->mm->count; i++)
 			if (task->mm->vmas[i].file == inode)

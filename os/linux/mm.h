@@ -119,12 +119,6 @@ void mm_let_go(const struct vma *v);
 struct mm_object *mm_object_create(uint64_t pages);
 int mm_object_map(struct mm *mm, const struct vma *v);
 
-/* The pages that `inode` loses when it gets `size` bytes go from everybody who
- * has them mapped. To be called before they go. */
-void mm_forget_file(const struct inode *inode, uint64_t size);
-/* False: it has nothing to do, whatever the file. */
-bool mm_files_are_mapped(void);
-
 /* The whole-structure checker. */
 void mm_check(const struct mm *mm);
 

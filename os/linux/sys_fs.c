@@ -5,7 +5,6 @@
 #include "os/linux/io.h"
 #include "os/linux/kmalloc.h"
 #include "os/linux/lock.h"
-#include "os/linux/mm.h"
 #include "os/linux/path.h"
 #include "os/linux/start.h"
 #include "os/linux/syscall.h"
@@ -30,18 +29,6 @@ static int64_t wait_opened(struct file *file)
 	return result;
 }
 
-/* Before a file is cut short, those who have it mapped lose what it loses. If
- * the call then fails after all, they find their pages again. */
-static void forget(const struct path *path, uint64_t size)
-{
-	struct inode *inode;
-
-	if (!mm_files_are_mapped() || vfs_lookup(place(), path->base, path->string, 0, &inode) != 0)
-		return;
-	mm_forget_file(inode, size);
-	inode_put(inode);
-}
-
 int64_t sys_openat(uint64_t fd, uint64_t address, uint64_t flags, uint64_t mode)
 {
 	struct path path;
@@ -50,10 +37,10 @@ int64_t sys_openat(uint64_t fd, uint64_t address, uint64_t flags, uint64_t mode)
 
 	if (result != 0)
 		return result;
-	if ((flags & (O_TRUNC | O_EXCL | O_DIRECTORY | O_PATH)) == O_TRUNC)
-		forget(&path, 0);
 	flags |= (flags & O_PATH) == 0 ? O_LARGEFILE : 0; /* as every 64-bit program has it */
-	result = vfs_open(place(), path.base, path.string, (uint32_t)flags, (uint32_t)mode, &file);
+	result = fdtable_reserve(current()->files); /* before a file is made, or cut */
+	if (result == 0)
+		result = vfs_open(place(), path.base, path.string, (uint32_t)flags, (uint32_t)mode, &file);
 	path_free(&path);
 	if (result != 0)
 		return result;
@@ -273,19 +260,14 @@ int64_t sys_getdents64(uint64_t fd, uint64_t to, uint64_t size)
 
 int64_t sys_truncate(uint64_t name, uint64_t size)
 {
-	WITH_PATH(PATH_CWD, name, (forget(&path, size), vfs_truncate(place(), NULL, path.string,
-	                                                             (int64_t)size)));
+	WITH_PATH(PATH_CWD, name, vfs_truncate(place(), NULL, path.string, (int64_t)size));
 }
 
 int64_t sys_ftruncate(uint64_t fd, uint64_t size)
 {
 	struct file *file = io_file(fd);
 
-	if (file == NULL)
-		return -EBADF;
-	if ((file->flags & O_PATH) == 0 && (file->flags & O_ACCMODE) != O_RDONLY)
-		mm_forget_file(file->inode, size);
-	return file_truncate(file, (int64_t)size);
+	return file != NULL ? file_truncate(file, (int64_t)size) : -EBADF;
 }
 
 /* Makes room by saying so: memory is found when it is written. */

@@ -154,6 +154,10 @@ static void files(void)
 		memcpy(private, "child", 5);
 	}
 	SAY("after: %s %s", shared, private);
+	OK(symlink("f", "link"));
+	OK(open("link", O_WRONLY | O_TRUNC | O_NOFOLLOW));
+	OK(open("f", O_RDWR | O_TRUNC | O_DIRECTORY));
+	SAY("not cut: %s %s", shared, private);
 	reader = open("f", O_RDONLY);
 	OK(mmap(NULL, PAGE, RW, MAP_SHARED, reader, 0));
 	OK(munmap(OK(mmap(NULL, PAGE, RW, MAP_PRIVATE, reader, 0)), PAGE));
@@ -161,6 +165,11 @@ static void files(void)
 	OK(mprotect(shared, PAGE, RW));
 	close(reader);
 	SAY("after close: %.5s", shared);
+	OK(close(open("f", O_RDWR | O_TRUNC | O_EXCL)));
+	say_access("cut", shared);
+	say_access("cut, private", private);
+	OK(truncate("f", PAGE));
+	put_file("f", "first");
 	OK(unlink("f"));
 	SAY("after unlink: %.5s", shared);
 	OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, open("f2", O_WRONLY | O_CREAT, 0600), 0));
