@@ -154,10 +154,11 @@ static void files(void)
 		memcpy(private, "child", 5);
 	}
 	SAY("after: %s %s", shared, private);
+	memcpy(private + 2 * PAGE, "mine", 5);
 	OK(symlink("f", "link"));
 	OK(open("link", O_WRONLY | O_TRUNC | O_NOFOLLOW));
 	OK(open("f", O_RDWR | O_TRUNC | O_DIRECTORY));
-	SAY("not cut: %s %s", shared, private);
+	SAY("not cut: %s %s", shared, private + 2 * PAGE);
 	reader = open("f", O_RDONLY);
 	OK(mmap(NULL, PAGE, RW, MAP_SHARED, reader, 0));
 	OK(munmap(OK(mmap(NULL, PAGE, RW, MAP_PRIVATE, reader, 0)), PAGE));
