@@ -64,11 +64,16 @@ void process_set_program(struct task *task, struct inode *program)
 	}
 }
 
-static bool parent_does_not_care(const struct task *task)
+/* Of a zombie: if its parent does not care, the next fork collects it. */
+static bool leave_uncared_for(struct task *task)
 {
 	const struct signal_action *action = &task->parent->signals->actions[SIGCHLD - 1];
 
-	return action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT) != 0;
+	if (action->handler != SIG_IGN && (action->flags & SA_NOCLDWAIT) == 0)
+		return false;
+	task_disown(task);
+	fork_collect_later(task);
+	return true;
 }
 
 /* PID 1 takes the children of a process that ends. */
@@ -80,7 +85,7 @@ static void give_children_away(struct task *task)
 	while ((child = task->first_child) != NULL) {
 		task_disown(child);
 		task_adopt(task_init, child);
-		zombies |= child->state == TASK_ZOMBIE;
+		zombies |= child->state == TASK_ZOMBIE && !leave_uncared_for(child);
 	}
 	if (zombies) {
 		signal_send(task_init, SIGCHLD, NULL);
@@ -123,10 +128,7 @@ _Noreturn void process_exit(int32_t status)
 	task->state = TASK_ZOMBIE;
 	process_tell_parent(task, signal != 0 ? CLD_KILLED : CLD_EXITED,
 	                    signal != 0 ? (int32_t)signal : status >> 8);
-	if (parent_does_not_care(task)) {
-		task_disown(task);
-		fork_collect_later(task);
-	}
+	(void)leave_uncared_for(task);
 	exo_queue_release(task->space_cap);
 	exo_queue_release(task->thread_cap);
 	if (task->borrows) { /* its own process has not even begun */
