@@ -34,22 +34,24 @@ int64_t sys_openat(uint64_t fd, uint64_t address, uint64_t flags, uint64_t mode)
 	struct path path;
 	struct file *file;
 	int64_t result = path_read(&path, fd, address);
+	int free; /* found before a file is made, or cut */
 
 	if (result != 0)
 		return result;
 	flags |= (flags & O_PATH) == 0 ? O_LARGEFILE : 0; /* as every 64-bit program has it */
-	result = fdtable_reserve(current()->files); /* before a file is made, or cut */
-	if (result == 0)
+	result = free = fdtable_find_free(current()->files, 0);
+	if (free >= 0)
 		result = vfs_open(place(), path.base, path.string, (uint32_t)flags, (uint32_t)mode, &file);
 	path_free(&path);
 	if (result != 0)
 		return result;
 	result = wait_opened(file);
-	if (result == 0)
-		result = fdtable_insert(current()->files, file, 0, (uint32_t)flags & O_CLOEXEC);
-	if (result < 0)
+	if (result != 0) {
 		file_put(file);
-	return result;
+		return result;
+	}
+	fdtable_set(current()->files, (uint32_t)free, file, (uint32_t)flags);
+	return free;
 }
 
 int64_t sys_open(uint64_t path, uint64_t flags, uint64_t mode)
@@ -275,7 +277,7 @@ int64_t sys_fallocate(uint64_t fd, uint64_t mode, uint64_t offset, uint64_t size
 {
 	struct file *file = io_file(fd);
 
-	if (file == NULL)
+	if (file == NULL || (file->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	if (mode != 0)
 		return -EOPNOTSUPP;

@@ -138,6 +138,11 @@ static void relative(void)
 	OK(fstatat(f, "", &s, AT_EMPTY_PATH));
 	OK(fstatat(d, "", &s, 0));
 	OK(fstatat(d, "sub", &s, 0x4000));
+	OK(fstatat(-1, "f", &s, 0));
+	OK(fstatat(-5, "/dev/null", &s, 0));
+	OK(fstatat(-1, "", &s, AT_EMPTY_PATH));
+	OK(fstatat(AT_FDCWD, "", &s, AT_EMPTY_PATH));
+	OK(fallocate(f, 0, 0, 5)); /* it was opened for reading */
 	OK(unlinkat(d, "sub", 0));
 	OK(unlinkat(d, "sub", AT_REMOVEDIR));
 	OK(unlinkat(d, "inside", AT_REMOVEDIR));
