@@ -149,14 +149,19 @@ static void sparse_mappings(void)
 	CHECK(&check, left(own) == before);
 }
 
+static void map_all(uint32_t space, uint32_t object)
+{
+	for (uint64_t page = 0; page < PAGES; page += 1000)
+		OK(native_map(self, space, object, page, (void *)(MAPPED_AT + page * NATIVE_PAGE), 1000,
+		              ACCESS_READ));
+}
+
 static void a_large_object(void)
 {
 	uint64_t before = left(own);
 	uint32_t object = allocate(PAGES);
 	struct native_child child = empty_process(200 * (uint64_t)NATIVE_PAGE);
-	for (uint64_t page = 0; page < PAGES; page += 1000)
-		OK(native_map(self, child.space, object, page, (void *)(MAPPED_AT + page * NATIVE_PAGE),
-		              1000, ACCESS_READ));
+	map_all(child.space, object);
 	forget(&child);
 	CHECK(&check, left(own) < before);
 	begin();
@@ -174,9 +179,7 @@ static void memory_is_there_at_once(void)
 	for (unsigned i = 0; i < 3; i++) {
 		OK(native_allocate(self, shop, PAGES, &object));
 		struct native_child child = empty_process(200 * (uint64_t)NATIVE_PAGE);
-		for (uint64_t page = 0; page < PAGES; page += 1000)
-			OK(native_map(self, child.space, object, page,
-			              (void *)(MAPPED_AT + page * NATIVE_PAGE), 1000, ACCESS_READ));
+		map_all(child.space, object);
 		release(object);
 		if (i > 0)
 			nap(20 * MS);

@@ -2,7 +2,8 @@
  * does until they are revoked, however they were passed on, and nothing that came
  * of them does anything after that. Every step runs twice, and must give back
  * every page. (Mappings made through leases: lease_map.) */
-#include "test/boot/native/lease.h"
+#include "test/boot/native/memory_space.h"
+#include "test/boot/native/revoker.h"
 
 enum { DEPTH = 8, MANY = 200 };
 
@@ -296,7 +297,7 @@ static void what_cannot_be_paid_is_refused(void)
 	struct native_call call;
 	uint32_t small, count = 0;
 	enum status status = STATUS_OK;
-	native_call(&call, self, ledger, LEDGER_ID, LEDGER_CHILD);
+	native_call(&call, self, native_find(self, "ledger"), LEDGER_ID, LEDGER_CHILD);
 	ledger_child_params_set_bytes(ledger_child_params_build(&call.params), 4 * NATIVE_PAGE);
 	OK(native_send(&call));
 	small = call.caps[0];
@@ -326,6 +327,5 @@ int native_main(struct native *given)
 		what_cannot_be_paid_is_refused,
 	};
 	start_with_control(given, "lease");
-	ledger = native_find(self, "ledger");
 	run(steps, sizeof steps / sizeof steps[0]);
 }
