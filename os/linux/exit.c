@@ -76,6 +76,25 @@ static bool leave_uncared_for(struct task *task)
 	return true;
 }
 
+/* `task` has lost its parent: if that was all that kept its group from being orphaned,
+ * and some of it is stopped, nobody would continue it. Source: POSIX, _exit(). */
+static void hang_up(const struct task *task, const struct task *parent)
+{
+	bool stopped = false;
+
+	if (parent->group == task->group || parent->session != task->session ||
+	    !signal_orphaned(task->group))
+		return;
+	for (const struct task *t = task_all; t != NULL; t = t->next)
+		stopped |= t->group == task->group && t->state == TASK_STOPPED;
+	for (struct task *t = task_all; stopped && t != NULL; t = t->next) {
+		if (t->group != task->group)
+			continue;
+		signal_send(t, SIGHUP, NULL);
+		signal_send(t, SIGCONT, NULL);
+	}
+}
+
 /* PID 1 takes the children of a process that ends. */
 static void give_children_away(struct task *task)
 {
@@ -85,6 +104,7 @@ static void give_children_away(struct task *task)
 	while ((child = task->first_child) != NULL) {
 		task_disown(child);
 		task_adopt(task_init, child);
+		hang_up(child, task);
 		zombies |= child->state == TASK_ZOMBIE && !leave_uncared_for(child);
 	}
 	if (zombies) {
@@ -126,6 +146,7 @@ _Noreturn void process_exit(int32_t status)
 	let_go(task);
 	task->exit_status = status;
 	task->state = TASK_ZOMBIE;
+	hang_up(task, task->parent);
 	process_tell_parent(task, signal != 0 ? CLD_KILLED : CLD_EXITED,
 	                    signal != 0 ? (int32_t)signal : status >> 8);
 	(void)leave_uncared_for(task);

@@ -117,6 +117,45 @@ static void waiting(void)
 	close(go[1]);
 }
 
+/* A group that is stopped, and that nobody of its session can continue any more. */
+static void orphans(void)
+{
+	int told[2], held[2];
+	char c = 0;
+
+	pipe(told);
+	pipe(held);
+	CHILD("the parent of a stopped group") {
+		pid_t child = fork();
+		if (child == 0) {
+			setpgid(0, 0);
+			close(told[0]);
+			signal(SIGHUP, SIG_DFL);
+			raise(SIGSTOP);
+			write(told[1], "x", 1);
+			_exit(0);
+		}
+		waitpid(child, NULL, WUNTRACED);
+	}
+	close(told[1]);
+	VALUE(read(told[0], &c, 1)); /* it was hung up on, and has not written */
+	CHILD("another one's") {
+		pid_t child = fork();
+		if (child == 0) {
+			setpgid(0, 0);
+			signal(SIGHUP, SIG_IGN);
+			raise(SIGSTOP);
+			write(held[1], "y", 1);
+			_exit(0);
+		}
+		waitpid(child, NULL, WUNTRACED);
+	}
+	close(held[1]);
+	VALUE(read(held[0], &c, 1)); /* it was continued */
+	close(told[0]);
+	close(held[0]);
+}
+
 /* A child gets a copy; vfork's and the parent have one memory. */
 static void copies(void)
 {
@@ -305,6 +344,7 @@ int main(int count, char **arguments, char **environment)
 	begin();
 	endings();
 	waiting();
+	orphans();
 	copies();
 	families();
 	executing();
