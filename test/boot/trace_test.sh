@@ -161,6 +161,11 @@ replayed "another result" 1 'replayed: Console.write\(data = "traced:[0-9]+: dat
 replayed "another program" 2 'this is not the program that was recorded' "$scratch/good" \
 	"$build/test/boot/native/ipc"
 replayed "no program" 2 'no program' "$scratch/good" "$scratch/file"
+record "$scratch/copies" --iis "$build/test/boot/native/hello_service"
+replayed "who makes copies of itself" 0 'identical; then it turns the machine off, status 0$' \
+	"$scratch/copies" "$build/test/boot/native/hello_service"
+replayed "a copy" 2 'it was not started at its beginning' \
+	"$scratch/copies" "$build/test/boot/native/hello_service" --pid 2
 replayed "no such process" 2 'no native program with PID 7' "$scratch/good" "$program" --pid 7
 replayed "no such object" 2 'no memory object of that name' "$scratch/good" "$program" \
 	--object "x=$scratch/file"
