@@ -322,25 +322,12 @@ static void who_does_not_pay_is_not_served(void)
 	end_worker(w);
 }
 
-/* Somebody runs while we do. */
-static bool are_several(void)
-{
-	struct worker *w = start_worker(HOG, SCHEDULING_INFINITE, 0, LOW);
-	uint64_t begun = now();
-
-	while (now() - begun < 500 * MS && w->count == 0)
-		continue;
-	begun = w->count;
-	end_worker(w);
-	return begun != 0;
-}
-
 /* Another processor may look, which does less urgent work; then the thread pays for
  * both, that is more than goes by. Which of them comes first is chance, and looked at
  * until it has been seen; where there is one, it pays once. */
 static void who_is_served_elsewhere_pays(void)
 {
-	bool several = are_several(), more = false;
+	bool several = processors() > 1, more = false;
 	unsigned tries = several ? 400 : 20;
 	struct worker *w;
 
