@@ -97,7 +97,7 @@ has shown 'Timer.sleep, asked in #[0-9]+ -> ok  [0-9.]+ [um]s'
 has shown 'Timer.now\(\) on cap dead -> no such capability'
 has shown 'exits, code 0'
 slept=$(sed -n 's/.*Timer.sleep, asked in.*-> ok  \([0-9]*\)[.0-9]* us.*/\1/p' "$scratch/shown")
-((${slept:-0} >= 400 && slept < 4000)) || complain "a sleep of a millisecond took ${slept:-no} us"
+((${slept:-0} >= 400 && slept <= 1100)) || complain "a sleep of a millisecond took ${slept:-no} us"
 
 # Linux under its libOS, and two processors
 record "$scratch/linux" --smp 2 --exec 'ls / | head -n 1'

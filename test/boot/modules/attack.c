@@ -6,6 +6,8 @@
 #include "test/boot/modules/attack.h"
 
 #include "abi/capset.h"
+#include "abi/endpoint.capnp.h"
+#include "abi/ledger.capnp.h"
 #include "abi/libos.capnp.h"
 #include "abi/memory.capnp.h"
 #include "abi/notification.capnp.h"
