@@ -87,6 +87,7 @@ bool memory_load(struct memory *m, const void *bytes, size_t size)
 	for (unsigned i = 0; i < elf.segment_count; i++)
 		if (!load_segment(m, bytes, &elf.segments[i]))
 			return false;
+	m->entry = elf.entry;
 	return true;
 }
 

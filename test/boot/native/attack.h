@@ -145,6 +145,8 @@ static inline uint32_t judge_load(struct judge *j, const char *id)
 	CHECK_STATUS(&j->check, STATUS_OK, judge_grant(j, libos, "timer", j->timer));
 	CHECK_STATUS(&j->check, STATUS_OK,
 	             judge_grant(j, libos, "spawner", native_find(j->self, "spawner")));
+	CHECK_STATUS(&j->check, STATUS_OK,
+	             judge_grant(j, libos, "ledger", native_find(j->self, "ledger")));
 	return libos;
 }
 
