@@ -5,6 +5,8 @@
  * image (attack_code.h) and is copied to PROGRAM for ring 3. */
 #include "test/boot/modules/attack.h"
 
+#include "abi/endpoint.capnp.h"
+#include "abi/ledger.capnp.h"
 #include "abi/libos.capnp.h"
 #include "abi/memory.capnp.h"
 #include "abi/notification.capnp.h"

@@ -181,6 +181,7 @@ static void it_describes_the_libos(void)
 	CHECK(&check, libos_description_get_threads(d) == 1);
 	CHECK(&check, libos_description_get_module_bytes(d) == 0);
 	CHECK(&check, libos_description_get_others(d) == 0);
+	CHECK(&check, libos_description_get_processors(d) > 0);
 	limit = libos_description_get_limit(d);
 	used = libos_description_get_used(d);
 	held = libos_description_get_capabilities(d);

@@ -109,7 +109,7 @@ static void it_ends_by_a_fault(void)
 {
 	struct native_child child = spawned(child_faults, 0x123456789000);
 	OK(native_start(self, child.thread));
-	fault_at(child.process, 0x123456789000);
+	fault_at(child.process, 0x123456789000, child_faults);
 	ended(&child, END_REASON_FAULTED, -1);
 }
 
