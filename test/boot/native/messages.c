@@ -319,58 +319,11 @@ static void a_receiver_is_killed(void)
 	expect("NONE", "x", 1);
 }
 
-/* -- more than may wait ------------------------------------------------------------------- */
-
-enum { CROWD = 34, EACH = RING_CQ_ENTRIES - 1, WAIT_MOST = 1024, STACK = 4096 };
-
-static uint64_t stacks[CROWD][STACK / 8] __attribute__((aligned(64)));
-static uint32_t refused, asked, over;
-
-static int receives_without_end(struct native *me)
-{
-	const struct ring_cqe *cqe;
-
-	for (unsigned i = 0; i < EACH; i++) { /* one place is for PARK */
-		*ring_next(me->ring) = (struct ring_sqe){
-			.op = RING_CALL, .cap = mine(), .interface = MESSAGE_BUFFER_ID,
-			.method = MESSAGE_BUFFER_RECEIVE,
-			.results = (uintptr_t)me->ring->area, .results_size = ROOM,
-		};
-		ring_push(me->ring);
-		(void)!ring_enter(0, 0);
-	}
-	while ((cqe = ring_done(me->ring)) != NULL)
-		__atomic_fetch_add(&refused, cqe->status == STATUS_BUSY, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&asked, 1, __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE))
-		(void)!ring_park(me->ring, &over, 0, 1000000);
-	return 0;
-}
-
-static void too_many_receivers(void)
-{
-	uint32_t threads[CROWD];
-
-	refused = asked = over = 0;
-	for (unsigned i = 0; i < CROWD; i++)
-		OK(native_thread(self, receives_without_end, 0, stacks[i], STACK, &threads[i]));
-	while (__atomic_load_n(&asked, __ATOMIC_ACQUIRE) != CROWD)
-		nap(1000000);
-	CHECK(&check, refused == CROWD * EACH - WAIT_MOST);
-	__atomic_store_n(&over, 1, __ATOMIC_RELEASE);
-	for (unsigned i = 0; i < CROWD; i++) {
-		while (thread_state(threads[i]) != THREAD_STATE_ENDED)
-			nap(1000000);
-		release(threads[i]);
-	}
-}
-
 int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		messages_come_in_order, a_receiver_has_room, liboses_talk, a_flood_drowns_nobody,
 		an_isolated_one_has_none, a_dead_one_is_silent, a_receiver_is_killed,
-		too_many_receivers,
 	};
 	if (IS_STAGE(given->argument))
 		return stage(given);
