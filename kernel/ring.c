@@ -444,7 +444,7 @@ static void enter_again(struct thread *t, uint64_t least, uint64_t timeout_ns)
 enum consumed {
 	CONSUMED_ALL,  /* or all that there are places for */
 	CONSUMED_LAST, /* the thread has ended, or goes on as something else */
-	CONSUMED_NOT,  /* an entry is to be served once more, later */
+	CONSUMED_NOT,  /* an entry is to be served, maybe once more, later */
 };
 
 /* Consumes what is queued up to `tail`. */
@@ -485,6 +485,10 @@ static enum consumed consume(struct thread *t, unsigned ring, uint32_t tail)
 		}
 		cqe.status = (uint16_t)status;
 		ring_post_answer(t, ring, sq, &cqe);
+		if (r->sq_head != tail && ending_left <= 0 && !in_place) {
+			r->again = 1;
+			return CONSUMED_NOT;
+		}
 	}
 	return CONSUMED_ALL;
 }
