@@ -382,7 +382,7 @@ void ring_serve_ready(void)
 
 bool ring_may_pause(void)
 {
-	return !in_place;
+	return !in_place || in_place->ring == RING_KINDS;
 }
 
 enum status ring_pause(struct thread *t, unsigned ring, uint64_t done)
@@ -413,7 +413,7 @@ static bool is_to_be_repeated(struct thread_ring *r, const struct ring_sqe *sqe)
 	enum ending_awaited awaited = ending_awaited;
 
 	ending_awaited = ENDING_NONE;
-	if (!awaited || in_place || sqe->op == RING_SERVE ||
+	if (!awaited || (in_place && awaited != ENDING_PAUSED) || sqe->op == RING_SERVE ||
 	    (awaited == ENDING_HERE && r->again >= AGAIN_MOST) ||
 	    (awaited == ENDING_ELSEWHERE && r->again >= AGAIN_ELSEWHERE))
 		return false;
@@ -485,8 +485,8 @@ static enum consumed consume(struct thread *t, unsigned ring, uint32_t tail)
 		}
 		cqe.status = (uint16_t)status;
 		ring_post_answer(t, ring, sq, &cqe);
-		if (r->sq_head != tail && ending_left <= 0 && !in_place) {
-			r->again = 1;
+		if (r->sq_head != tail && ending_left <= 0) {
+			r->again = !in_place;
 			return CONSUMED_NOT;
 		}
 	}
@@ -498,13 +498,14 @@ bool ring_poll(struct thread *t, unsigned ring)
 	struct in_place nowhere = {.thread = t, .ring = RING_KINDS};
 	struct thread_ring *r = &t->rings[ring];
 	uint32_t sq = r->sq_head, queued = ringindex_queued(r->page, sq);
+	bool more;
 
 	if (queued > RING_SQ_ENTRIES)
 		return false;
 	in_place = &nowhere;
-	(void)consume(t, ring, sq + queued);
+	more = consume(t, ring, sq + queued) == CONSUMED_NOT;
 	in_place = NULL;
-	return r->sq_head != sq;
+	return more || r->sq_head != sq;
 }
 
 static void wait_expired(struct timeout *timeout)

@@ -9,6 +9,7 @@ enum {
 	EACH = 2,          /* and how often each revoker's leases show it */
 	REVOKE = LEASED * EACH * 90, /* instructions: one revoker's limit is 65,536 pages */
 	ENTRIES = RING_SQ_ENTRIES,
+	POLL_NS = 20000,
 	STEP = 256,        /* pages that are done without a pause */
 	EMPTY = 8000,      /* page tables without an entry */
 	FAR = 60,          /* tables of the third level */
@@ -143,32 +144,67 @@ static void many_objects(void)
 	many_buffers(MEMORY_OBJECT_CHILD, "many children");
 }
 
-static void many_ranges(void)
+static void poll(uint64_t every)
 {
-	uint64_t before = left(own);
-	struct native_child child = empty_process((ENTRIES * STEP + 400) * (uint64_t)NATIVE_PAGE);
-	struct address_space_fresh_params_builder p;
+	struct native_call call;
+	native_call(&call, self, native_find(self, "thread"), THREAD_CONTROL_ID, THREAD_CONTROL_POLL);
+	thread_control_poll_params_set_every_ns(thread_control_poll_params_build(&call.params), every);
+	OK(native_send(&call));
+}
+
+static struct native_child ranges_in;
+
+static void ask_for_ranges(uint64_t pages, uint64_t every)
+{
 	static uint64_t params[ENTRIES][8];
+	struct address_space_fresh_params_builder p;
 	struct capnp_builder b;
+	ranges_in = empty_process((ENTRIES * pages + 400) * NATIVE_PAGE);
 	begin();
+	poll(every);
 	for (unsigned i = 0; i < ENTRIES; i++) {
 		capnp_builder_start(&b, params[i], sizeof params[i]);
 		p = address_space_fresh_params_build(&b);
-		address_space_fresh_params_set_address(p, MAPPED_AT + i * STEP * (uint64_t)NATIVE_PAGE);
-		address_space_fresh_params_set_pages(p, STEP);
+		address_space_fresh_params_set_address(p, MAPPED_AT + i * pages * NATIVE_PAGE);
+		address_space_fresh_params_set_pages(p, pages);
 		address_space_fresh_params_set_access(p, RW);
-		*ring_next(self->ring) = (struct ring_sqe){
-			.op = RING_CALL, .cap = child.space, .interface = ADDRESS_SPACE_ID,
+		*ring_entry(self->ring, self->ring->sq_tail + i) = (struct ring_sqe){
+			.op = RING_CALL, .cap = ranges_in.space, .interface = ADDRESS_SPACE_ID,
 			.method = ADDRESS_SPACE_FRESH, .params = (uintptr_t)params[i],
 			.params_size = (uint32_t)capnp_builder_size(&b),
 		};
-		ring_push(self->ring);
 	}
+	ring_push_all(self->ring, ENTRIES);
+}
+
+static void have_ranges(const char *what, uint64_t limit)
+{
+	for (unsigned i = 0; i < ENTRIES; i++)
+		OK((enum status)ring_done(self->ring)->status);
+	finish(what, limit);
+	forget(&ranges_in);
+}
+
+static void many_ranges(void)
+{
+	uint64_t before = left(own);
+	ask_for_ranges(STEP, 0);
 	OK(ring_run(self->ring, ENTRIES));
-	for (const struct ring_cqe *done; (done = ring_done(self->ring));)
-		OK((enum status)done->status);
-	finish("many ranges at once", BOUND);
-	forget(&child);
+	have_ranges("many ranges at once", BOUND);
+	CHECK(&check, left(own) == before);
+}
+
+/* Short ones, and such as take many looks. */
+static void many_ranges_on_a_polled_ring(void)
+{
+	uint64_t before = left(own);
+	for (uint64_t pages = STEP; pages <= 8 * STEP; pages *= 8) {
+		ask_for_ranges(pages, POLL_NS);
+		while (ring_ready(self->ring) < ENTRIES)
+			;
+		have_ranges("many ranges on a polled ring", 2 * BOUND); /* two looks */
+	}
+	poll(0);
 	CHECK(&check, left(own) == before);
 }
 
@@ -247,7 +283,8 @@ int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
 		revokers_end_with_their_process, revokers_are_let_go_of_by_one_entry,
-		dead_leases_of_revokers, many_objects, many_ranges, tables_without_entries,
+		dead_leases_of_revokers, many_objects, many_ranges, many_ranges_on_a_polled_ring,
+		tables_without_entries,
 		tables_far_between, others_garbage_is_left_behind,
 	};
 	start_sched(given, "held_sums");
