@@ -164,7 +164,7 @@ include $(accessors)
 endif
 
 $(mkinitrd): $(call objects,host,tools/mkinitrd.c)
-$(mkbundle): $(call objects,host,tools/mkbundle.c core/bundle.c core/capnp.c)
+$(mkbundle): $(call objects,host,tools/mkbundle.c core/bundle.c core/capnp.c core/elf.c)
 $(mksymtab): $(call objects,host,tools/symtab/main.c tools/symtab/encode.c)
 $(check): $(call objects,host,tools/manifest/manifest-check.c core/manifest.c core/capnp.c)
 $(trace_tools): $(BUILD)/host/trace-%: $(call objects,host,tools/trace/%.c $(trace))

@@ -37,6 +37,7 @@ struct LibosDescription {
   used @7 :UInt64;
   peak @8 :UInt64;
   others @9 :UInt32;        # how many other libOSes there are
+  processors @10 :UInt32;   # that its threads run on
 }
 
 struct ProcessDescription {

@@ -16,6 +16,7 @@ interface MessageBuffer {
   receive @1 () -> (from :Text, data :Data);
   # Waits for the next message, in order of arrival, and takes it. TOO_SMALL: the
   # results buffer has not room for the largest (384 bytes); nothing is taken.
+  # BUSY: 1,024 wait already.
 
   waiting @2 () -> (messages :UInt32);
   # How many are there.

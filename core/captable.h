@@ -191,7 +191,7 @@ struct captable_move {
 
 /*@ requires \valid(t);
     assigns t->page_count, t->free_head, t->used;
-    ensures sound(t) && t->page_count == 0;
+    ensures sound(t) && t->page_count == 0 && t->used == 0;
 */
 void captable_init(struct captable *t);
 
@@ -224,12 +224,14 @@ static inline bool captable_has_room(const struct captable *t)
     behavior full:
       assumes t->free_head == CAPTABLE_END;
       ensures \result == STATUS_NO_SLOT && all_stand{Pre, Post}(t) && sound(t);
+      ensures t->used == \old(t->used);
     behavior room:
       assumes t->free_head != CAPTABLE_END;
       ensures ok: \result == STATUS_OK && sound(t);
       ensures new: *id != 0 && *id == \old(next_use(t, t->free_head)) && !stands{Pre}(t, *id);
       ensures there: stands(t, *id) && object_of(t, *id) == object && epoch_of(t, *id) == \old(object->epoch);
       ensures others: others_stand{Pre, Post}(t, *id);
+      ensures count: t->used == (uint16_t)(\old(t->used) + 1);
     complete behaviors; disjoint behaviors;
 */
 /* Puts `object` in; the caller has taken a reference for the slot. To undo it,
@@ -243,12 +245,14 @@ enum status captable_insert(struct captable *t, struct object *object,
     behavior full:
       assumes t->free_head == CAPTABLE_END;
       ensures \result == STATUS_NO_SLOT && all_stand{Pre, Post}(t) && sound(t);
+      ensures t->used == \old(t->used);
     behavior room:
       assumes t->free_head != CAPTABLE_END;
       ensures ok: \result == STATUS_OK && sound(t);
       ensures new: *id != 0 && *id == \old(next_use(t, t->free_head)) && !stands{Pre}(t, *id);
       ensures there: stands(t, *id) && object_of(t, *id) == object && epoch_of(t, *id) == epoch;
       ensures others: others_stand{Pre, Post}(t, *id);
+      ensures count: t->used == (uint16_t)(\old(t->used) + 1);
     complete behaviors; disjoint behaviors;
 */
 /* The same for a capability that was found earlier, when its object was at
@@ -293,6 +297,7 @@ static inline struct object *captable_lookup(const struct captable *t, uint32_t 
       ensures what: \result == \old(object_of(t, id)) && \result != \null;
       ensures gone: !stands(t, id) && next_use(t, index_of(id)) == successor(id);
       ensures others: others_stand{Pre, Post}(t, id) && sound(t);
+      ensures count: t->used == (uint16_t)(\old(t->used) - 1);
     behavior nothing:
       assumes !stands(t, id) || is_moving(t, id);
       assigns \nothing;
@@ -330,6 +335,7 @@ enum status captable_reserve(struct captable *t, uint32_t id,
       ensures gone: !stands(t, move->id) &&
         next_use(t, index_of(move->id)) == successor(move->id);
       ensures others: others_stand{Pre, Post}(t, move->id) && sound(t);
+      ensures count: t->used == (uint16_t)(\old(t->used) - 1);
     behavior drained:
       assumes !is_moving(t, move->id);
       assigns \nothing;
@@ -361,8 +367,10 @@ void captable_restore(struct captable *t, const struct captable_move *move);
     assigns {*slot_of(t, i) | integer i; 0 <= i < slots(t)};
     ensures some: \result != \null ==> is_used{Pre}(t, *cursor) && is_free(t, *cursor) &&
       \result == \at(slot_of(t, \at(*cursor, Post))->object, Pre) && sound(t) &&
-      others_stand{Pre, Post}(t, \at(slot_of(t, \at(*cursor, Post))->id, Pre));
+      others_stand{Pre, Post}(t, \at(slot_of(t, \at(*cursor, Post))->id, Pre)) &&
+      t->used == (uint16_t)(\old(t->used) - 1);
     ensures none: \result == \null ==> sound(t) && all_stand{Pre, Post}(t) &&
+      t->used == \old(t->used) &&
       \forall integer i; \old(*cursor) <= i < slots(t) ==> is_free(t, i);
 */
 /* Empties any one slot, reserved ones too, and returns its object; NULL: none is

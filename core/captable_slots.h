@@ -59,6 +59,7 @@ static inline uint32_t with_index(uint32_t id, uint32_t index)
     ensures there: stands(t, \result) && object_of(t, \result) == object &&
       epoch_of(t, \result) == epoch;
     ensures others: others_stand{Pre, Post}(t, \result);
+    ensures count: t->used == (uint16_t)(\old(t->used) + 1);
 */
 /* captable_insert_at where there is room; gives the id. */
 static inline uint32_t captable_fill(struct captable *t, struct object *object, uint32_t epoch)
@@ -85,6 +86,7 @@ static inline uint32_t captable_fill(struct captable *t, struct object *object, 
     ensures gone: !stands(t, \old(slot->id)) &&
       next_use(t, index_of(\old(slot->id))) == successor(\old(slot->id));
     ensures others: others_stand{Pre, Post}(t, \old(slot->id)) && sound(t);
+    ensures count: t->used == (uint16_t)(\old(t->used) - 1);
 */
 /* Makes a used slot the first of the free ones; its object is the caller's to unref. */
 static inline struct object *captable_empty(struct captable *t, struct capslot *slot)

@@ -44,7 +44,7 @@ static const char *check_ident(const uint8_t *ident)
 	return NULL;
 }
 
-static const char *check_file_header(const struct file_header *header, size_t size)
+static const char *check_file_header(const struct file_header *header, size_t there)
 {
 	const char *reason = check_ident(header->ident);
 	if (reason != NULL)
@@ -63,8 +63,8 @@ static const char *check_file_header(const struct file_header *header, size_t si
 		return "no program headers";
 	if (header->phnum > ELF_HEADERS_MAX)
 		return "too many program headers";
-	if (header->phoff > size ||
-	    header->phnum * sizeof(struct program_header) > size - header->phoff)
+	if (header->phoff > there ||
+	    header->phnum * sizeof(struct program_header) > there - header->phoff)
 		return "program headers outside the file";
 	return NULL;
 }
@@ -166,14 +166,14 @@ static uint64_t find_phdr(const struct elf_image *image, uint64_t phoff)
 	return 0;
 }
 
-static const char *check(const uint8_t *bytes, size_t size, uint64_t low, uint64_t high,
-                         struct elf_image *image)
+static const char *check(const uint8_t *bytes, size_t there, size_t size, uint64_t low,
+                         uint64_t high, struct elf_image *image)
 {
 	struct file_header header;
-	if (size < sizeof header)
+	if (there < sizeof header)
 		return "file header cut short";
 	__builtin_memcpy(&header, bytes, sizeof header);
-	const char *reason = check_file_header(&header, size);
+	const char *reason = check_file_header(&header, there);
 	if (reason != NULL)
 		return reason;
 
@@ -191,10 +191,10 @@ static const char *check(const uint8_t *bytes, size_t size, uint64_t low, uint64
 	return check_entry(image);
 }
 
-enum status elf_check(const void *bytes, size_t size, uint64_t low, uint64_t high,
+enum status elf_check(const void *bytes, size_t there, size_t size, uint64_t low, uint64_t high,
                       struct elf_image *out)
 {
 	*out = (struct elf_image){ .type = ELF_EXEC };
-	out->reason = low < high ? check(bytes, size, low, high, out) : "no memory allowed";
+	out->reason = low < high ? check(bytes, there, size, low, high, out) : "no memory allowed";
 	return out->reason == NULL ? STATUS_OK : STATUS_BAD_MESSAGE;
 }

@@ -59,9 +59,10 @@ struct elf_image {
 	const char *reason;     /* why it was refused; NULL if it was not */
 };
 
-/* Checks the `size` bytes of an image whose segments may lie in [low, high),
- * both whole pages. An ELF_DYN image may cover [0, high - low): its loader adds
+/* Checks an image of `size` bytes whose segments may lie in [low, high), both whole
+ * pages. The first `there` bytes of it stand at `bytes`, and must hold all its headers;
+ * somebody may be writing to them. An ELF_DYN image may cover [0, high - low): its loader adds
  * a base to every address in *out. STATUS_BAD_MESSAGE if anything is off;
  * out->reason then says what, and nothing else in *out is to be used. */
-MUST_CHECK enum status elf_check(const void *bytes, size_t size, uint64_t low, uint64_t high,
-                                 struct elf_image *out);
+MUST_CHECK enum status elf_check(const void *bytes, size_t there, size_t size, uint64_t low,
+                                 uint64_t high, struct elf_image *out);

@@ -38,9 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t *exact = malloc(size > 0 ? size : 1);
 	memcpy(exact, file, size);
 	uint64_t low = ranges[choice & 3].low, high = ranges[choice & 3].high;
+	size_t whole = choice & 16 ? size + 100000 : size;
 	struct elf_image image;
-	enum status status = elf_check(exact, size, low, high, &image);
-	if (status == STATUS_OK ? image.reason != NULL || !elf_image_holds(&image, size, low, high)
+	enum status status = elf_check(exact, size, whole, low, high, &image);
+	if (status == STATUS_OK ? image.reason != NULL || !elf_image_holds(&image, whole, low, high)
 	                        : status != STATUS_BAD_MESSAGE || image.reason == NULL)
 		abort();
 	free(exact);

@@ -63,15 +63,20 @@ static int make_good(void **state)
 	return 0;
 }
 
-static enum status check(size_t size, struct elf_image *image)
+static enum status check_first(size_t there, size_t size, struct elf_image *image)
 {
 	/* Of exactly this size, so that the sanitizer sees a read past it. */
-	uint8_t *exact = malloc(size > 0 ? size : 1);
+	uint8_t *exact = malloc(there > 0 ? there : 1);
 	assert_non_null(exact);
-	memcpy(exact, file, size);
-	enum status status = elf_check(exact, size, LOW, HIGH, image);
+	memcpy(exact, file, there);
+	enum status status = elf_check(exact, there, size, LOW, HIGH, image);
 	free(exact);
 	return status;
+}
+
+static enum status check(size_t size, struct elf_image *image)
+{
+	return check_first(size, size, image);
 }
 
 static void expect_good(struct elf_image *image)
@@ -195,7 +200,7 @@ static void any_header_byte_may_be_anything(void **state)
 			struct elf_image image;
 			make_good(state);
 			file[at] = (uint8_t)value;
-			if (elf_check(file, FILE_SIZE, LOW, HIGH, &image) != STATUS_OK) {
+			if (elf_check(file, FILE_SIZE, FILE_SIZE, LOW, HIGH, &image) != STATUS_OK) {
 				assert_non_null(image.reason);
 				continue;
 			}
@@ -222,6 +227,21 @@ static void too_many_segments_are_refused(void **state)
 	put(E_PHNUM, 2, COUNT);
 	assert_int_equal(check(FILE_SIZE, &image), STATUS_BAD_MESSAGE);
 	assert_string_equal(image.reason, "too many segments");
+}
+
+/* What a loader does not show is not looked at, whatever the file's size. */
+static void headers_must_be_there(void **state)
+{
+	(void)state;
+	enum { NEEDED = PHDR + PHDRS * PHDR_SIZE };
+	struct elf_image image;
+	assert_int_equal(check_first(NEEDED, FILE_SIZE, &image), STATUS_OK);
+	assert_true(elf_image_holds(&image, FILE_SIZE, LOW, HIGH));
+	for (size_t there = 0; there < NEEDED; there++)
+		assert_int_equal(check_first(there, FILE_SIZE, &image), STATUS_BAD_MESSAGE);
+	put(E_PHOFF, 8, PHDR + 8);
+	assert_int_equal(check_first(NEEDED, FILE_SIZE, &image), STATUS_BAD_MESSAGE);
+	assert_string_equal(image.reason, "program headers outside the file");
 }
 
 static void empty_segments_are_passed_over(void **state)
@@ -271,8 +291,8 @@ static void an_empty_range_allows_nothing(void **state)
 {
 	(void)state;
 	struct elf_image image;
-	assert_int_equal(elf_check(file, FILE_SIZE, HIGH, HIGH, &image), STATUS_BAD_MESSAGE);
-	assert_int_equal(elf_check(file, FILE_SIZE, HIGH, LOW, &image), STATUS_BAD_MESSAGE);
+	assert_int_equal(elf_check(file, FILE_SIZE, FILE_SIZE, HIGH, HIGH, &image), STATUS_BAD_MESSAGE);
+	assert_int_equal(elf_check(file, FILE_SIZE, FILE_SIZE, HIGH, LOW, &image), STATUS_BAD_MESSAGE);
 }
 
 int main(void)
@@ -283,6 +303,7 @@ int main(void)
 		cmocka_unit_test_setup(each_truncation_is_refused, make_good),
 		cmocka_unit_test_setup(any_header_byte_may_be_anything, make_good),
 		cmocka_unit_test_setup(too_many_segments_are_refused, make_good),
+		cmocka_unit_test_setup(headers_must_be_there, make_good),
 		cmocka_unit_test_setup(empty_segments_are_passed_over, make_good),
 		cmocka_unit_test_setup(a_segment_without_file_bytes_may_have_any_offset, make_good),
 		cmocka_unit_test_setup(a_segment_may_fill_the_memory_allowed_to_the_last_byte, make_good),

@@ -8,7 +8,8 @@
 #include "core/name.h"
 
 /* Names in a libOS's CapSet that are not the manifest's to choose. */
-static const char *const given[] = { "initrd", "start", "libos", "self", "space", "module", NULL };
+static const char *const given[] = { "initrd", "start", "libos", "self", "space", "thread",
+	                                 "inspector", "module", "modules", NULL };
 
 /* And in a program's. */
 static const char *const basic[] = { "thread", "inspector", NULL };

@@ -60,7 +60,7 @@ static inline bool libos_grants_hold(struct capnp_list grants, const char *const
 		if (sources[j] == NULL)
 			return false;
 	}
-	return names_hold(grants, " initrd start libos self space module ");
+	return names_hold(grants, " initrd start libos self space module modules thread inspector ");
 }
 
 static inline bool program_grants_hold(struct capnp_list grants, struct capnp_list libos)

@@ -2,41 +2,19 @@
 #include "kernel/image.h"
 
 #include "abi/module.h"
-#include "kernel/string.h"
-
-enum {
-	PHOFF_AT = 32, /* in an ELF header */
-	PHNUM_AT = 56,
-	PHDR_SIZE = 56,
-};
-
-/* The image's first page, which must hold all its headers: elf_check looks no
- * further. */
-static enum status read_headers(struct memobject *m, uint64_t size, uint64_t *page)
-{
-	uint64_t offset, length;
-
-	if (size > (uint64_t)m->pages << PAGE_SHIFT || size < PAGE_SIZE)
-		return STATUS_INVALID;
-	if (memobject_copy(m, 0, page, PAGE_SIZE, false))
-		return STATUS_NO_MEMORY;
-	memcpy(&offset, (char *)page + PHOFF_AT, sizeof(offset));
-	length = (uint64_t)(*(uint16_t *)((char *)page + PHNUM_AT)) * PHDR_SIZE;
-	return offset <= PAGE_SIZE && length <= PAGE_SIZE - offset ? STATUS_OK :
-	                                                             STATUS_BAD_MESSAGE;
-}
 
 enum status image_check(struct memobject *m, uint64_t size, uint64_t low, uint64_t high,
                         struct elf_image *out)
 {
 	static uint64_t page[PAGE_SIZE / 8];
-	enum status status = read_headers(m, size, page);
+	enum status status;
 
-	if (!status)
-		status = elf_check(page, size, low, high, out);
-	if (!status && out->type != ELF_EXEC)
-		status = STATUS_BAD_MESSAGE;
-	return status;
+	if (size > (uint64_t)m->pages << PAGE_SHIFT || size < PAGE_SIZE)
+		return STATUS_INVALID;
+	if (memobject_copy(m, 0, page, PAGE_SIZE, false))
+		return STATUS_NO_MEMORY;
+	status = elf_check(page, PAGE_SIZE, size, low, high, out);
+	return !status && out->type != ELF_EXEC ? STATUS_BAD_MESSAGE : status;
 }
 
 static uint32_t segment_access(const struct elf_segment *s)

@@ -10,6 +10,7 @@
 #include "kernel/inspector.h"
 
 #include "abi/inspector.capnp.h"
+#include "kernel/arch/x86_64/cpu.h"
 #include "kernel/domain.h"
 #include "kernel/libos.h"
 #include "kernel/panic.h"
@@ -204,6 +205,7 @@ static enum status call_libos(const struct libos *l, struct call *call)
 	libos_description_set_used(b, ledger->used);
 	libos_description_set_peak(b, ledger->peak);
 	libos_description_set_others(b, libos_count() - 1);
+	libos_description_set_processors(b, cpu_count);
 	return STATUS_OK;
 }
 

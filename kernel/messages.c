@@ -265,6 +265,8 @@ static enum status call_receive(struct message_buffer *b, struct call *call)
 		release_first(b);
 		return STATUS_OK;
 	}
+	if (pending_count(&b->receivers) == PENDING_QUEUE_MOST)
+		return call_refuse(call, STATUS_BUSY, "1,024 wait already");
 	waiter = pending_create(call, cancel_receive);
 	if (!waiter)
 		return STATUS_NO_MEMORY;

@@ -491,7 +491,7 @@ struct space *space_create(struct ledger *ledger, struct space *module)
 __attribute__((hot, noinline)) static bool free_bottom(struct space *s, uint64_t *table)
 {
 	struct frame *frame = table_frame(table);
-	unsigned i = frame->first * 2u, end = frame->last * 2u + 2;
+	unsigned i = table_first(table), end = table_end(table);
 
 	if (i >= end)
 		return true;
@@ -509,10 +509,9 @@ __attribute__((hot, noinline)) static bool free_bottom(struct space *s, uint64_t
 /* The same for all below a level-`level` table. */
 static bool free_tables(struct space *s, uint64_t *table, unsigned level)
 {
-	const struct frame *frame = table_frame(table);
-	unsigned end = frame->last * 2u + 2;
+	unsigned end = table_end(table);
 
-	for (unsigned i = frame->first * 2u; i < end; i++) {
+	for (unsigned i = table_first(table); i < end; i++) {
 		uint64_t entry = table[i];
 
 		if (!(entry & PTE_PRESENT))
@@ -525,7 +524,7 @@ static bool free_tables(struct space *s, uint64_t *table, unsigned level)
 		page_drop_clean(frame_of(entry));
 	}
 	if (level == 1) /* of the others there are few */
-		ending_left -= (frame->last - frame->first) / (TABLE_SKIPS / 2);
+		ending_left -= (int)(end - table_first(table)) / TABLE_SKIPS;
 	return true;
 }
 

@@ -3,8 +3,10 @@
 
 #include "abi/capset.h"
 
-/* The capability, or 0. Names may be added meanwhile: the count says how many are whole. */
-static inline uint32_t capset_find(const struct capset *set, const char *name)
+#include <stddef.h>
+
+/* NULL: there is none. Names may be added meanwhile: the count says how many are whole. */
+static inline const struct capset_entry *capset_entry(const struct capset *set, const char *name)
 {
 	uint32_t count = __atomic_load_n(&set->count, __ATOMIC_ACQUIRE);
 
@@ -14,7 +16,15 @@ static inline uint32_t capset_find(const struct capset *set, const char *name)
 		while (*a != '\0' && *a == *b)
 			a++, b++;
 		if (*a == *b)
-			return set->entries[i].cap;
+			return &set->entries[i];
 	}
-	return 0;
+	return NULL;
+}
+
+/* The capability of that name, or 0. */
+static inline uint32_t capset_find(const struct capset *set, const char *name)
+{
+	const struct capset_entry *entry = capset_entry(set, name);
+
+	return entry != NULL ? entry->cap : 0;
 }

@@ -253,7 +253,7 @@ enum status native_spawn_image(struct native *self, const void *elf, size_t size
 {
 	struct elf_image image;
 	struct first none = { NULL, 0 };
-	if (elf_check(elf, size, NATIVE_PAGE, PROGRAM_STACK_TOP - PROGRAM_STACK_SIZE, &image) !=
+	if (elf_check(elf, size, size, NATIVE_PAGE, PROGRAM_STACK_TOP - PROGRAM_STACK_SIZE, &image) !=
 	            STATUS_OK || image.type != ELF_EXEC)
 		return STATUS_BAD_MESSAGE;
 	enum status status = create(self, image.entry, argument, bytes, child);

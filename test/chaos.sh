@@ -15,16 +15,16 @@ cd "$root"
 steps= seed=$RANDOM$RANDOM smp=2 options=()
 while (($#)); do
 	case $1 in
-	--chaos) steps=${2:?--chaos: needs a number of steps}; shift ;;
-	--seed) seed=${2:?--seed: needs a number}; shift ;;
-	--smp) smp=${2:?--smp: needs a number}; shift ;;
+	--chaos) steps=${2-}; shift $(($# > 1)) ;;
+	--seed) seed=${2-}; shift $(($# > 1)) ;;
+	--smp) smp=${2-}; shift $(($# > 1)) ;;
 	--icount) smp=1 options+=(--icount) ;;
 	*) echo "chaos.sh: $1: no such option" >&2; exit 2 ;;
 	esac
 	shift
 done
-[[ $steps =~ ^[0-9]+$ && $seed =~ ^[0-9]+$ ]] || {
-	echo "chaos.sh: steps and seed are numbers" >&2
+[[ $steps =~ ^[0-9]+$ && $seed =~ ^[0-9]+$ && $smp =~ ^[1-9][0-9]*$ ]] || {
+	echo "chaos.sh: --chaos, --seed and --smp need a number each" >&2
 	exit 2
 }
 

@@ -228,7 +228,11 @@ main() {
 	while (($#)); do
 		case $1 in
 		--host | --fuzz | --model | --prove | --boot) kinds+=("${1#--}") ;;
-		--runs) runs=${2:?}; shift ;;
+		--runs)
+			[[ ${2-} =~ ^[1-9][0-9]*$ ]] || { echo "run.sh: --runs: needs a number" >&2; exit 2; }
+			runs=$2
+			shift
+			;;
 		-*) echo "run.sh: $1: no such option" >&2; exit 2 ;;
 		*) patterns+=("$1") ;;
 		esac
@@ -244,6 +248,7 @@ main() {
 	for kind in "${kinds[@]}"; do
 		"plan_$kind"
 	done
+	((${#jobs[@]})) || echo "no test has that in its name: ${patterns[*]}" >&2
 	for job in "${jobs[@]}"; do
 		((${#running[@]} < $(nproc))) || finish_one
 		start $((slot += 1)) "$job"

@@ -6,7 +6,9 @@
  * --unchecked is for tests of that check. */
 
 #include "abi/bundle.capnp.h"
+#include "abi/module.h"
 #include "core/bundle.h"
+#include "core/elf.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -98,11 +100,17 @@ static void append_directory(struct image *image, const struct blob *blobs, uint
 	memcpy(grow(image, sizeof(trailer)), &trailer, sizeof(trailer));
 }
 
-/* The loader's own check. */
-static void check(const struct image *image)
+/* What the guest will check itself, of the bundle and of the program at its beginning. */
+static void check(const struct image *image, const char *iis, size_t iis_size)
 {
 	struct bundle bundle;
+	struct elf_image elf;
 
+	if (elf_check(image->bytes, iis_size, iis_size, ELF_PAGE, PROGRAM_STACK_TOP - PROGRAM_STACK_SIZE,
+	              &elf) != STATUS_OK)
+		fail("%s: no native program: %s", iis, elf.reason);
+	if (elf.type != ELF_EXEC)
+		fail("%s: no native program: not linked to fixed addresses", iis);
 	if (bundle_open(image->bytes, image->size, &bundle) != STATUS_OK)
 		fail("the bundle is not valid: %s", bundle.reason);
 }
@@ -121,13 +129,14 @@ int main(int argc, char **argv)
 	struct blob blobs[BUNDLE_ENTRIES_MAX];
 	struct image image = { 0 };
 	uint32_t count = 0;
+	size_t iis_size;
 	int checked = argc > 1 && strcmp(argv[1], "--unchecked") == 0 ? 0 : 1;
 
 	argv += 2 - checked;
 	argc -= 2 - checked;
 	if (argc < 2 || argc - 2 > BUNDLE_ENTRIES_MAX)
 		fail("usage: mkbundle [--unchecked] OUT IIS [NAME=FILE]...");
-	append_file(&image, argv[1]);
+	iis_size = append_file(&image, argv[1]);
 	for (int i = 2; i < argc; i++) {
 		const char *equals = strchr(argv[i], '=');
 		struct blob *blob = &blobs[count++];
@@ -140,7 +149,7 @@ int main(int argc, char **argv)
 	}
 	append_directory(&image, blobs, count);
 	if (checked)
-		check(&image);
+		check(&image, argv[1], iis_size);
 	write_image(&image, argv[0]);
 	return 0;
 }

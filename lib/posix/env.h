@@ -23,6 +23,11 @@ void *env_pages(size_t count);
 /* Gives back pages of a run from env_pages: the whole run, or any part of it. */
 void env_pages_free(void *first, size_t count);
 
+/* A regular file is about to be cut to `size` bytes: whoever shows programs its pages
+ * takes back those past that. */
+struct inode;
+void env_cut(const struct inode *inode, uint64_t size);
+
 /* Copies between the core and memory that a program named: either pointer may
  * be an allegation. 0, or -EFAULT after copying any part of it. */
 int env_copy(void *to, const void *from, size_t size);

@@ -78,8 +78,7 @@ void fdtable_put(struct fdtable *table)
 	env_free(table);
 }
 
-/* The lowest free descriptor >= from, with room for it. */
-static int find_free(struct fdtable *table, uint32_t from)
+int fdtable_find_free(struct fdtable *table, uint32_t from)
 {
 	uint32_t fd = from > table->lowest_free ? from : table->lowest_free;
 	while (fd < table->capacity && table->files[fd] != NULL)
@@ -92,7 +91,7 @@ static int find_free(struct fdtable *table, uint32_t from)
 	return result != 0 ? result : (int)fd;
 }
 
-static void set(struct fdtable *table, uint32_t fd, struct file *file, uint32_t flags)
+void fdtable_set(struct fdtable *table, uint32_t fd, struct file *file, uint32_t flags)
 {
 	table->files[fd] = file;
 	table->close_on_exec[fd] = (flags & O_CLOEXEC) != 0;
@@ -104,9 +103,9 @@ int fdtable_insert(struct fdtable *table, struct file *file, uint32_t from, uint
 {
 	if (from >= table->limit)
 		return -EINVAL;
-	int fd = find_free(table, from);
+	int fd = fdtable_find_free(table, from);
 	if (fd >= 0)
-		set(table, (uint32_t)fd, file, flags);
+		fdtable_set(table, (uint32_t)fd, file, flags);
 	return fd;
 }
 
@@ -183,7 +182,7 @@ int fdtable_dup3(struct fdtable *table, int64_t fd, int64_t to, uint32_t flags)
 	if (result != 0)
 		return result;
 	struct file *old = table->files[to];
-	set(table, (uint32_t)to, file_get(file), flags);
+	fdtable_set(table, (uint32_t)to, file_get(file), flags);
 	if (old != NULL)
 		file_put(old);
 	return (int)to;

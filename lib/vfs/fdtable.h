@@ -42,6 +42,12 @@ static inline uint32_t fdtable_room(const struct fdtable *table)
 	return table->capacity > FDTABLE_ROOM ? table->capacity : FDTABLE_ROOM;
 }
 
+/* The lowest free descriptor >= from, with room for it, for fdtable_set. -EMFILE,
+ * -ENOMEM. */
+int fdtable_find_free(struct fdtable *table, uint32_t from);
+/* Puts `file` (its reference passes to the table) there; flags: O_CLOEXEC. */
+void fdtable_set(struct fdtable *table, uint32_t fd, struct file *file, uint32_t flags);
+
 /* Puts `file` (its reference passes to the table) at the lowest free
  * descriptor >= from; flags: O_CLOEXEC. -EMFILE, -ENOMEM, and -EINVAL for
  * `from` beyond the limit: then the reference stays the caller's. */

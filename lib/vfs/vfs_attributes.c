@@ -147,7 +147,11 @@ int vfs_inode_truncate(struct inode *inode, int64_t size)
 		return result;
 	if (inode->busy > 0)
 		return -ETXTBSY;
-	return inode->ops->truncate != NULL ? inode->ops->truncate(inode, (uint64_t)size) : -EPERM;
+	if (inode->ops->truncate == NULL)
+		return -EPERM;
+	if ((uint64_t)size < inode->size)
+		env_cut(inode, (uint64_t)size);
+	return inode->ops->truncate(inode, (uint64_t)size);
 }
 
 int vfs_chmod(const struct vfs_place *place, struct inode *base, const char *path, uint32_t mode,

@@ -51,15 +51,9 @@ static const uint8_t *first_page(struct inode *inode)
 
 static int check_image(struct program *program, const uint8_t *page)
 {
-	uint64_t size = program->inode->size;
-	uint64_t phoff;
-	uint16_t phnum;
+	uint64_t size = program->inode->size, there = size < PAGE_SIZE ? size : PAGE_SIZE;
 
-	memcpy(&phoff, page + 32, sizeof phoff);
-	memcpy(&phnum, page + 56, sizeof phnum);
-	if (phoff > PAGE_SIZE || phnum > (PAGE_SIZE - phoff) / EXEC_HEADER_SIZE)
-		return -ENOEXEC; /* it is all we look at, so it must hold the headers */
-	if (elf_check(page, size, MM_LOW, MM_TOP / 2, &program->image) != STATUS_OK)
+	if (elf_check(page, there, size, MM_LOW, MM_TOP / 2, &program->image) != STATUS_OK)
 		return -ENOEXEC;
 	program->base = program->image.type == ELF_DYN ? PIE_BASE : 0;
 	return program->image.high <= MM_TOP / 2 - program->base ? 0 : -ENOEXEC;

@@ -85,6 +85,8 @@ int exec_strings_read(struct exec_strings *strings, uint64_t array, uint32_t *co
 			return -EFAULT;
 		if (address == 0)
 			break;
+		if ((strings->arguments + strings->environment) * sizeof address > STRINGS_MOST - strings->size)
+			return -E2BIG; /* their addresses count, too */
 		result = strings_read(strings, address);
 		if (result != 0)
 			return result;

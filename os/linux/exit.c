@@ -64,11 +64,35 @@ void process_set_program(struct task *task, struct inode *program)
 	}
 }
 
-static bool parent_does_not_care(const struct task *task)
+/* Of a zombie: if its parent does not care, the next fork collects it. */
+static bool leave_uncared_for(struct task *task)
 {
 	const struct signal_action *action = &task->parent->signals->actions[SIGCHLD - 1];
 
-	return action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT) != 0;
+	if (action->handler != SIG_IGN && (action->flags & SA_NOCLDWAIT) == 0)
+		return false;
+	task_disown(task);
+	fork_collect_later(task);
+	return true;
+}
+
+/* `task` has lost its parent: if that was all that kept its group from being orphaned,
+ * and some of it is stopped, nobody would continue it. Source: POSIX, _exit(). */
+static void hang_up(const struct task *task, const struct task *parent)
+{
+	bool stopped = false;
+
+	if (parent->group == task->group || parent->session != task->session ||
+	    !signal_orphaned(task->group))
+		return;
+	for (const struct task *t = task_all; t != NULL; t = t->next)
+		stopped |= t->group == task->group && t->state == TASK_STOPPED;
+	for (struct task *t = task_all; stopped && t != NULL; t = t->next) {
+		if (t->group != task->group)
+			continue;
+		signal_send(t, SIGHUP, NULL);
+		signal_send(t, SIGCONT, NULL);
+	}
 }
 
 /* PID 1 takes the children of a process that ends. */
@@ -80,7 +104,8 @@ static void give_children_away(struct task *task)
 	while ((child = task->first_child) != NULL) {
 		task_disown(child);
 		task_adopt(task_init, child);
-		zombies |= child->state == TASK_ZOMBIE;
+		hang_up(child, task);
+		zombies |= child->state == TASK_ZOMBIE && !leave_uncared_for(child);
 	}
 	if (zombies) {
 		signal_send(task_init, SIGCHLD, NULL);
@@ -92,13 +117,13 @@ static void let_go(struct task *task)
 {
 	time_cancel_alarm(task);
 	process_release_vfork(task);
-	if (task->session == task->pid)
+	if (task->session == task->pid && the_tty.session == (int32_t)task->session)
 		tty_set_session(&the_tty, 0, 0);
 	fdtable_put(task->files);
 	vfs_place_drop(&task->place);
 	process_set_program(task, NULL);
 	if (!task->borrows)
-		mm_destroy(task->mm);
+		mm_end(task->mm);
 	give_children_away(task);
 }
 
@@ -121,12 +146,10 @@ _Noreturn void process_exit(int32_t status)
 	let_go(task);
 	task->exit_status = status;
 	task->state = TASK_ZOMBIE;
+	hang_up(task, task->parent);
 	process_tell_parent(task, signal != 0 ? CLD_KILLED : CLD_EXITED,
 	                    signal != 0 ? (int32_t)signal : status >> 8);
-	if (parent_does_not_care(task)) {
-		task_disown(task);
-		fork_collect_later(task);
-	}
+	(void)leave_uncared_for(task);
 	exo_queue_release(task->space_cap);
 	exo_queue_release(task->thread_cap);
 	if (task->borrows) { /* its own process has not even begun */

@@ -31,6 +31,7 @@ void exo_begin(void)
 		{ "power", &exo.power },     { "libos", &exo.libos }, { "self", &exo.self },
 		{ "space", &exo.space },     { "module", &exo.module }, { "initrd", &exo.initrd },
 		{ "start", &exo.start },     { "entropy", &exo.entropy },
+		{ "inspector", &exo.inspector },
 	};
 
 	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)

@@ -20,7 +20,7 @@
 /* What the CapSet calls them; 0 where the module was not granted one. */
 struct exo_caps {
 	uint32_t console, timer, memory, power, libos, self, space, module, initrd, start,
-	         entropy;
+	         entropy, inspector;
 };
 extern struct exo_caps exo __attribute__((visibility("hidden")));
 
@@ -96,6 +96,8 @@ void exo_console_write(const void *bytes, size_t size);
 MUST_CHECK enum status exo_console_read(void *bytes, size_t *size);
 MUST_CHECK enum status exo_clock(uint64_t *realtime_offset, uint64_t *multiplier, uint32_t *shift,
                                  uint64_t *base);
+/* How many processors run us. */
+uint32_t exo_processors(void);
 /* Random bytes. What was queued before stays to be told by exo_flush(). */
 enum { EXO_ENTROPY_SIZE = 32 };
 MUST_CHECK enum status exo_entropy(uint8_t bytes[EXO_ENTROPY_SIZE]);

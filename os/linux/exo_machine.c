@@ -1,6 +1,7 @@
 /* exo_machine.c: requests to the exokernel: the console, the clock, chance, power. */
 #include "abi/console.capnp.h"
 #include "abi/entropy.capnp.h"
+#include "abi/inspector.capnp.h"
 #include "abi/power.capnp.h"
 #include "abi/timer.capnp.h"
 #include "os/linux/exo_entry.h"
@@ -90,6 +91,25 @@ enum status exo_clock(uint64_t *realtime_offset, uint64_t *multiplier, uint32_t 
 	*shift = (uint32_t)results_of(e)[2];
 	*base = results_of(e)[3];
 	return STATUS_OK;
+}
+
+uint32_t exo_processors(void)
+{
+	struct ring *ring = current()->ring;
+	struct inspector_libos_results_reader results;
+	struct libos_description_reader libos;
+	const struct ring_cqe *done;
+	uint64_t *words;
+	struct ring_sqe *e = prepare(ring, exo.inspector, INSPECTOR_ID, INSPECTOR_LIBOS, 8, &words);
+
+	words[0] = 0;
+	e->results = (uintptr_t)ring->area + RING_AREA_SIZE / 2;
+	e->results_size = RING_AREA_SIZE / 2;
+	if (call_for(ring, &done) != STATUS_OK ||
+	    inspector_libos_results_read(results_of(e), done->results_size, &results) != STATUS_OK ||
+	    inspector_libos_results_get_libos(results, &libos) != STATUS_OK)
+		fatal("we cannot be described", 0);
+	return libos_description_get_processors(libos);
 }
 
 enum status exo_entropy(uint8_t bytes[EXO_ENTROPY_SIZE])

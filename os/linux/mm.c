@@ -135,6 +135,12 @@ void mm_queue_share(const struct mm *mm, const struct mm *clone)
 	}
 }
 
+static void unmap(const struct mm *mm, uint64_t start, uint64_t end)
+{
+	if (start < end && exo_unmap(mm->space, start, (end - start) / PAGE_SIZE) != STATUS_OK)
+		fatal("program memory could not be unmapped", start);
+}
+
 static void origin_put(struct mm_origin *origin)
 {
 	if (origin != NULL && --origin->references == 0)
@@ -164,6 +170,16 @@ void mm_destroy(struct mm *mm)
 		mm_let_go(&mm->vmas[i]);
 	kfree(mm->vmas);
 	kfree(mm);
+}
+
+/* Files come first, for the thread still runs, and others may have their pages once
+ * they are let go. */
+void mm_end(struct mm *mm)
+{
+	for (uint32_t i = 0; files_mapped != 0 && i < mm->count; i++)
+		if ((mm->vmas[i].what & MM_MAPPED) != 0)
+			unmap(mm, mm->vmas[i].start, mm->vmas[i].end);
+	mm_destroy(mm);
 }
 
 uint32_t mm_index(struct mm *mm, uint64_t address)
@@ -281,14 +297,13 @@ int mm_remove(struct mm *mm, uint64_t start, uint64_t end)
 		return 0;
 	if (reserve(mm, 2) != 0 || mm_split(mm, start) != 0 || mm_split(mm, end) != 0)
 		return -ENOMEM;
+	unmap(mm, start, end);
 	from = mm_index(mm, start);
 	for (to = from; to < mm->count && mm->vmas[to].start < end; to++) {
 		mm->pages -= (mm->vmas[to].end - mm->vmas[to].start) / PAGE_SIZE;
 		mm_let_go(&mm->vmas[to]);
 	}
 	array_remove(mm, from, to - from);
-	if (exo_unmap(mm->space, start, (end - start) / PAGE_SIZE) != STATUS_OK)
-		fatal("program memory could not be unmapped", start);
 	return 0;
 }
 
@@ -296,10 +311,9 @@ void mm_clear(struct mm *mm)
 {
 	if (mm->count == 0)
 		return;
+	unmap(mm, 0, MM_STACK_TOP);
 	for (uint32_t i = 0; i < mm->count; i++)
 		mm_let_go(&mm->vmas[i]);
-	if (exo_unmap(mm->space, 0, MM_STACK_TOP / PAGE_SIZE) != STATUS_OK)
-		fatal("program memory could not be unmapped", 0);
 	mm->count = 0;
 	mm->pages = 0;
 	mm->last = 0;
@@ -366,26 +380,20 @@ int mm_protect(struct mm *mm, uint64_t start, uint64_t end, uint32_t access)
 	return result;
 }
 
-bool mm_files_are_mapped(void)
-{
-	return files_mapped != 0;
-}
-
 /* Of the file's pages, those that lie wholly past its new end. */
 static void forget(const struct mm *mm, const struct vma *v, uint64_t size)
 {
 	uint64_t past = (size + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 	uint64_t from = v->start + (past > v->offset ? past - v->offset : 0);
 
-	if (from >= v->start && from < v->end &&
-	    exo_unmap(mm->space, from, (v->end - from) / PAGE_SIZE) != STATUS_OK)
-		fatal("program memory could not be unmapped", from);
+	if (from >= v->start)
+		unmap(mm, from, v->end);
 }
 
-void mm_forget_file(const struct inode *inode, uint64_t size)
+void env_cut(const struct inode *inode, uint64_t size)
 {
-	if (files_mapped == 0 || size >= inode->size || inode->busy > 0)
-		return; /* what is executed cannot be cut */
+	if (files_mapped == 0) /* what is executed cannot be cut */
+		return;
 	for (struct task *task = task_all; task != NULL; task = task->next)
 		for (uint32_t i = 0; task->state != TASK_ZOMBIE && i < task->mm->count; i++)
 			if (task->mm->vmas[i].file == inode)

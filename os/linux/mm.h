@@ -66,7 +66,11 @@ struct mm *mm_create(uint32_t space);
 struct mm *mm_clone(const struct mm *mm, uint32_t space);
 /* Adds to the batch what shows all of mm's pages in clone's space. */
 void mm_queue_share(const struct mm *mm, const struct mm *clone);
-/* Lets go of files and objects; the address space is its owner's to end. */
+/* Lets go of files and objects; the address space is its owner's to end. What others
+ * may have next is unmapped before it is let go, here as everywhere: the exokernel
+ * reads and writes where a program's ring says, whatever its thread does meanwhile. */
+void mm_end(struct mm *mm);
+/* The same of one whose program has not begun, or will not. */
 void mm_destroy(struct mm *mm);
 
 /* Remembers what was executed; if there is no memory, it does not. */
@@ -114,12 +118,6 @@ void mm_let_go(const struct vma *v);
 /* Anonymous memory that forked processes share. NULL: no memory. */
 struct mm_object *mm_object_create(uint64_t pages);
 int mm_object_map(struct mm *mm, const struct vma *v);
-
-/* The pages that `inode` loses when it gets `size` bytes go from everybody who
- * has them mapped. To be called before they go. */
-void mm_forget_file(const struct inode *inode, uint64_t size);
-/* False: it has nothing to do, whatever the file. */
-bool mm_files_are_mapped(void);
 
 /* The whole-structure checker. */
 void mm_check(const struct mm *mm);

@@ -22,7 +22,8 @@ struct slot {
 };
 
 static struct slot model[PAGES];
-static struct inode files[FILES];
+static struct fs lost_fs;
+static struct inode files[FILES], lost = { .fs = &lost_fs };
 static unsigned failures; /* one in so many allocations fails; 0: none */
 struct task *task_all;
 
@@ -48,18 +49,20 @@ void fatal(const char *what, uint64_t address)
 	abort();
 }
 
+/* Others may have the file's pages from now on. */
 void inode_release(struct inode *inode)
 {
-	(void)inode;
-	fail_msg("a file lost its last reference");
+	assert_ptr_equal(inode, &lost);
+	for (unsigned i = 0; i < PAGES; i++)
+		assert_false(model[i].present);
 }
 
 enum status exo_unmap(uint32_t space, uint64_t address, uint64_t pages)
 {
 	(void)space;
-	for (uint64_t i = 0; i < pages; i++)
-		if (address / PAGE_SIZE + i - BASE / PAGE_SIZE < PAGES)
-			model[address / PAGE_SIZE + i - BASE / PAGE_SIZE].present = false;
+	for (uint64_t i = 0; i < PAGES; i++)
+		if (BASE + i * PAGE_SIZE - address < pages * PAGE_SIZE)
+			model[i].present = false;
 	return STATUS_OK;
 }
 
@@ -217,6 +220,40 @@ static void test_history_without_memory(void **state)
 	history(4);
 }
 
+/* Memory with a file that nothing else holds. */
+static struct mm *map_lost(void)
+{
+	struct mm *mm = mm_create(1);
+	struct vma v = {
+		.start = BASE + PAGE_SIZE, .end = BASE + 3 * PAGE_SIZE, .file = &lost,
+		.what = MM_READ | MM_WRITE | MM_SHARED | MM_MAPPED,
+	};
+
+	mm_hold(&v);
+	assert_int_equal(mm_insert(mm, &v), 0);
+	model[1].present = model[2].present = true;
+	return mm;
+}
+
+/* However a mapping ends, its pages go from the address space before from the file. */
+static void test_unmapped_first(void **state)
+{
+	struct mm *mm;
+
+	(void)state;
+	failures = 0;
+	memset(model, 0, sizeof model);
+	mm = map_lost();
+	assert_int_equal(mm_remove(mm, BASE, BASE + 4 * PAGE_SIZE), 0);
+	mm_destroy(mm);
+	mm = map_lost();
+	mm_clear(mm);
+	mm_destroy(mm);
+	mm_end(map_lost());
+	assert_int_equal(lost.references, 0);
+	assert_int_equal(files_mapped, 0);
+}
+
 /* mmap's search goes down from the top and finds the highest gap. */
 static void test_gap(void **state)
 {
@@ -243,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_history),
 		cmocka_unit_test(test_history_without_memory),
+		cmocka_unit_test(test_unmapped_first),
 		cmocka_unit_test(test_gap),
 	};
 

@@ -96,7 +96,13 @@ static int stat_all(void *context, uint32_t pid, struct text *out)
 {
 	(void)context;
 	(void)pid;
-	text_string(out, "cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\nbtime ");
+	text_string(out, "cpu  0 0 0 0 0 0 0 0 0 0\n");
+	for (uint32_t i = 0; i < start_processors; i++) {
+		text_string(out, "cpu");
+		text_unsigned(out, i);
+		text_string(out, " 0 0 0 0 0 0 0 0 0 0\n");
+	}
+	text_string(out, "btime ");
 	text_unsigned(out, (env_realtime() - env_monotonic()) / NS_PER_S);
 	text_string(out, "\nprocesses ");
 	text_unsigned(out, task_count());

@@ -162,9 +162,7 @@ uint32_t signal_take(struct task *task, uint64_t set, struct signal_info *info)
 	return signal;
 }
 
-/* Nobody in its session would ever continue the group: then a terminal's stop
- * signals do nothing. */
-static bool is_orphaned(uint32_t group)
+bool signal_orphaned(uint32_t group)
 {
 	for (const struct task *task = task_all; task != NULL; task = task->next)
 		if (task->group == group && task->state != TASK_ZOMBIE && task->parent != NULL &&
@@ -246,7 +244,7 @@ void task_work(struct regs *regs)
 			continue;
 		else if ((STOPS & signal_bit(signal)) == 0)
 			process_exit((int32_t)signal);
-		else if (signal == SIGSTOP || !is_orphaned(task->group))
+		else if (signal == SIGSTOP || !signal_orphaned(task->group))
 			stop(task, signal);
 	}
 	if (s->restore_blocked) {

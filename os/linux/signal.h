@@ -88,6 +88,10 @@ void signal_force(uint32_t signal, int32_t code, uint64_t address);
 /* Does the task ignore or block it? */
 bool signal_is_deaf(const struct task *task, uint32_t signal);
 
+/* Would nobody in its session ever continue the group? Then a terminal's stop signals
+ * do nothing. */
+bool signal_orphaned(uint32_t group);
+
 void signals_set_blocked(struct task *task, uint64_t blocked);
 /* Sets TASK_WORK_SIGNAL to what it should be. */
 void signals_update(struct task *task);

@@ -25,6 +25,7 @@
 
 struct vfs the_vfs;
 uint64_t start_memory_limit;
+uint32_t start_processors;
 
 /* What stands in the object "start", before the manifest. */
 struct start_head {
@@ -205,6 +206,7 @@ void linux_start(void)
 	random_start();
 	fpu_start();
 	(void)!exo_available(&spare, &start_memory_limit);
+	start_processors = exo_processors();
 
 	lock_take();
 	task_init = worker_create("init");

@@ -5,7 +5,6 @@
 #include "os/linux/io.h"
 #include "os/linux/kmalloc.h"
 #include "os/linux/lock.h"
-#include "os/linux/mm.h"
 #include "os/linux/path.h"
 #include "os/linux/start.h"
 #include "os/linux/syscall.h"
@@ -30,39 +29,29 @@ static int64_t wait_opened(struct file *file)
 	return result;
 }
 
-/* Before a file is cut short, those who have it mapped lose what it loses. If
- * the call then fails after all, they find their pages again. */
-static void forget(const struct path *path, uint64_t size)
-{
-	struct inode *inode;
-
-	if (!mm_files_are_mapped() || vfs_lookup(place(), path->base, path->string, 0, &inode) != 0)
-		return;
-	mm_forget_file(inode, size);
-	inode_put(inode);
-}
-
 int64_t sys_openat(uint64_t fd, uint64_t address, uint64_t flags, uint64_t mode)
 {
 	struct path path;
 	struct file *file;
 	int64_t result = path_read(&path, fd, address);
+	int free; /* found before a file is made, or cut */
 
 	if (result != 0)
 		return result;
-	if ((flags & (O_TRUNC | O_EXCL | O_DIRECTORY | O_PATH)) == O_TRUNC)
-		forget(&path, 0);
 	flags |= (flags & O_PATH) == 0 ? O_LARGEFILE : 0; /* as every 64-bit program has it */
-	result = vfs_open(place(), path.base, path.string, (uint32_t)flags, (uint32_t)mode, &file);
+	result = free = fdtable_find_free(current()->files, 0);
+	if (free >= 0)
+		result = vfs_open(place(), path.base, path.string, (uint32_t)flags, (uint32_t)mode, &file);
 	path_free(&path);
 	if (result != 0)
 		return result;
 	result = wait_opened(file);
-	if (result == 0)
-		result = fdtable_insert(current()->files, file, 0, (uint32_t)flags & O_CLOEXEC);
-	if (result < 0)
+	if (result != 0) {
 		file_put(file);
-	return result;
+		return result;
+	}
+	fdtable_set(current()->files, (uint32_t)free, file, (uint32_t)flags);
+	return free;
 }
 
 int64_t sys_open(uint64_t path, uint64_t flags, uint64_t mode)
@@ -273,19 +262,14 @@ int64_t sys_getdents64(uint64_t fd, uint64_t to, uint64_t size)
 
 int64_t sys_truncate(uint64_t name, uint64_t size)
 {
-	WITH_PATH(PATH_CWD, name, (forget(&path, size), vfs_truncate(place(), NULL, path.string,
-	                                                             (int64_t)size)));
+	WITH_PATH(PATH_CWD, name, vfs_truncate(place(), NULL, path.string, (int64_t)size));
 }
 
 int64_t sys_ftruncate(uint64_t fd, uint64_t size)
 {
 	struct file *file = io_file(fd);
 
-	if (file == NULL)
-		return -EBADF;
-	if ((file->flags & O_PATH) == 0 && (file->flags & O_ACCMODE) != O_RDONLY)
-		mm_forget_file(file->inode, size);
-	return file_truncate(file, (int64_t)size);
+	return file != NULL ? file_truncate(file, (int64_t)size) : -EBADF;
 }
 
 /* Makes room by saying so: memory is found when it is written. */
@@ -293,7 +277,7 @@ int64_t sys_fallocate(uint64_t fd, uint64_t mode, uint64_t offset, uint64_t size
 {
 	struct file *file = io_file(fd);
 
-	if (file == NULL)
+	if (file == NULL || (file->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	if (mode != 0)
 		return -EOPNOTSUPP;

@@ -197,12 +197,33 @@ int64_t sys_madvise(uint64_t start, uint64_t size, uint64_t advice)
 	return discard(current()->mm, start, start + size);
 }
 
-/* Bytes, for the exokernel cannot move pages from one address to another. Only
- * what the old range really has is worth copying: the rest is zero there and
- * here. */
-static int copy_bytes(uint64_t to, uint64_t from, uint64_t size)
+/* Bytes, for the exokernel cannot move pages from one address to another. What
+ * cannot be read was never touched, or is past its file's end: it is the same here. */
+static int copy_pages(uint64_t to, uint64_t from, uint64_t size)
 {
-	return user_copy((void *)to, (const void *)from, size);
+	uint8_t byte;
+
+	for (uint64_t at = 0; at < size; at += PAGE_SIZE)
+		if (user_copy(&byte, (const void *)(from + at), 1) == 0 &&
+		    user_copy((void *)(to + at), (const void *)(from + at), PAGE_SIZE) != 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* Brings what stands at `from` to the range at v->start, which is new. */
+static int move_content(struct mm *mm, const struct vma *v, uint64_t from, uint64_t size,
+                        uint32_t access)
+{
+	int result;
+
+	if (v->object != NULL)
+		return mm_object_map(mm, v);
+	if ((v->what & MM_WRITE) == 0) /* nor was what stands there ever written */
+		return 0;
+	result = (v->what & MM_SHARED) == 0 ? copy_pages(v->start, from, size) : 0;
+	if (result == 0 && (v->what & MM_ACCESS) != access)
+		result = mm_protect(mm, v->start, v->end, access);
+	return result;
 }
 
 static int64_t move(struct mm *mm, const struct vma *old, uint64_t start, uint64_t old_size,
@@ -210,24 +231,24 @@ static int64_t move(struct mm *mm, const struct vma *old, uint64_t start, uint64
 {
 	struct vma v = *old;
 	uint64_t keep = old_size < new_size ? old_size : new_size;
-	uint32_t what = old->what;
+	uint32_t access = v.what & MM_ACCESS;
 
 	v.start = to;
 	v.end = to + new_size;
 	v.offset = old->offset + (start - old->start);
+	if ((v.what & (MM_WRITTEN | MM_SHARED)) == MM_WRITTEN) /* until its content is here */
+		v.what = (v.what & ~(uint32_t)MM_ACCESS) | MM_READ | MM_WRITE;
 	mm_hold(&v);
 	if (mm_insert(mm, &v) != 0) {
 		mm_let_go(&v);
 		return -ENOMEM;
 	}
-	if (v.object != NULL) {
-		if (mm_object_map(mm, &v) != 0)
-			return -ENOMEM;
-	} else if ((what & MM_WRITE) != 0 && (what & MM_SHARED) == 0) {
-		if (copy_bytes(to, start, keep) != 0)
-			return -ENOMEM;
+	if (move_content(mm, &v, start, keep, access) != 0 ||
+	    mm_remove(mm, start, start + old_size) != 0) {
+		(void)mm_remove(mm, to, to + new_size);
+		return -ENOMEM;
 	}
-	return mm_remove(mm, start, start + old_size) == 0 ? (int64_t)to : -ENOMEM;
+	return (int64_t)to;
 }
 
 int64_t sys_mremap(uint64_t start, uint64_t old_size, uint64_t new_size, uint64_t flags,

@@ -61,12 +61,12 @@ int64_t sys_sched_yield(void)
 
 int64_t sys_sched_getaffinity(uint64_t pid, uint64_t size, uint64_t to)
 {
-	uint64_t first = 1;
+	uint64_t all = UINT64_MAX >> (64 - start_processors); /* there are 64 at most */
 
 	(void)pid;
-	if (size < sizeof first || size % sizeof first != 0)
+	if (size < sizeof all || size % sizeof all != 0)
 		return -EINVAL;
-	return user_write(to, &first, sizeof first) == 0 ? (int64_t)sizeof first : -EFAULT;
+	return user_write(to, &all, sizeof all) == 0 ? (int64_t)sizeof all : -EFAULT;
 }
 
 int64_t sys_arch_prctl(uint64_t what, uint64_t value)

@@ -45,7 +45,7 @@ static int stat_at(uint64_t fd, uint64_t name, uint64_t flags, struct stat *out)
 
 	if ((flags & ~(uint64_t)STAT_FLAGS) != 0)
 		return -EINVAL;
-	result = path_read(&path, (int32_t)fd < 0 ? PATH_CWD : fd, name);
+	result = path_read(&path, fd, name);
 	if (result != 0)
 		return result;
 	if ((flags & AT_EMPTY_PATH) != 0 && path.string[0] == '\0' && (int32_t)fd != AT_FDCWD) {

@@ -143,7 +143,7 @@ int64_t sys_reboot(uint64_t magic1, uint64_t magic2, uint64_t command)
  * is known by the word's address; the wake looks only at that, so it may wake
  * somebody of another process for nothing, which futexes allow. */
 enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET = 10,
-       FUTEX_COMMANDS = 0x7f, FUTEX_BUCKETS = 64 };
+       FUTEX_COMMANDS = 0x7f, FUTEX_CLOCK_REALTIME = 0x100, FUTEX_BUCKETS = 64 };
 
 static struct wait_event futexes[FUTEX_BUCKETS];
 
@@ -186,7 +186,8 @@ int64_t sys_futex(uint64_t address, uint64_t operation, uint64_t value, uint64_t
 			if (result != 0)
 				return result;
 			if ((operation & FUTEX_COMMANDS) == FUTEX_WAIT_BITSET)
-				length -= (int64_t)env_monotonic();
+				length -= (int64_t)(operation & FUTEX_CLOCK_REALTIME ? env_realtime()
+				                                                     : env_monotonic());
 			deadline = time_deadline(length > 0 ? length : 0);
 		}
 		return futex_wait(address, (uint32_t)value, deadline);

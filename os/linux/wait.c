@@ -7,16 +7,13 @@
 
 enum { WNOHANG = 1, WSTOPPED = 2, WEXITED = 4, WCONTINUED = 8, WNOWAIT = 0x1000000 };
 #define WAIT_FLAGS_IGNORED 0xe0000000u /* __WNOTHREAD, __WALL, __WCLONE */
-enum { P_ALL = 0, P_PID = 1, P_PGID = 2 };
+#define WAITID_FLAGS (WNOHANG | WNOWAIT | WSTOPPED | WEXITED | WCONTINUED | WAIT_FLAGS_IGNORED)
+enum kind { P_ALL, P_PID, P_PGID };
 
-/* Which children are meant: as wait4's first argument has it. */
-static bool is_meant(const struct task *child, int64_t which)
+/* Which children are meant. */
+static bool is_meant(const struct task *child, enum kind kind, uint32_t id)
 {
-	if (which == -1)
-		return true;
-	if (which > 0)
-		return child->pid == (uint64_t)which;
-	return child->group == (which == 0 ? current()->group : (uint64_t)-which);
+	return kind == P_ALL || (kind == P_PID ? child->pid : child->group) == id;
 }
 
 struct report {
@@ -48,7 +45,7 @@ static bool report_of(struct task *child, uint32_t options, struct report *out)
 }
 
 /* 0 and a report; 0 and pid 0 (WNOHANG); -ECHILD; -ERESTARTSYS. */
-static int wait_for(int64_t which, uint32_t options, struct report *out)
+static int wait_for(enum kind kind, uint32_t id, uint32_t options, struct report *out)
 {
 	struct task *task = current();
 
@@ -57,7 +54,7 @@ static int wait_for(int64_t which, uint32_t options, struct report *out)
 		bool any = false;
 
 		for (struct task *child = task->first_child; child != NULL; child = child->next_sibling) {
-			if (!is_meant(child, which))
+			if (!is_meant(child, kind, id))
 				continue;
 			any = true;
 			if (report_of(child, options, out))
@@ -75,12 +72,15 @@ static int wait_for(int64_t which, uint32_t options, struct report *out)
 
 int64_t sys_wait4(uint64_t pid, uint64_t status, uint64_t options, uint64_t usage)
 {
+	int32_t which = (int32_t)pid;
+	enum kind kind = which == -1 ? P_ALL : which > 0 ? P_PID : P_PGID;
+	uint32_t id = which > 0 ? (uint32_t)pid : which == 0 ? current()->group : -(uint32_t)pid;
 	struct report report;
 	int result;
 
 	if ((options & ~(uint64_t)(WNOHANG | WSTOPPED | WCONTINUED | WAIT_FLAGS_IGNORED)) != 0)
 		return -EINVAL;
-	result = wait_for((int32_t)pid, (uint32_t)options | WEXITED, &report);
+	result = wait_for(kind, id, (uint32_t)options | WEXITED, &report);
 	if (result != 0 || report.pid == 0)
 		return result;
 	if (status != 0 && user_write(status, &report.status, sizeof report.status) != 0)
@@ -109,15 +109,17 @@ static int32_t code_of(int32_t status, int32_t *value)
 
 int64_t sys_waitid(uint64_t kind, uint64_t id, uint64_t info, uint64_t options, uint64_t usage)
 {
-	int64_t which = kind == P_ALL ? -1 : kind == P_PID ? (int64_t)(int32_t)id : -(int64_t)(int32_t)id;
 	struct report report;
 	int32_t out[32] = { 0 }; /* siginfo_t */
 	int result;
 
 	(void)usage;
-	if (kind > P_PGID || (options & (WEXITED | WSTOPPED | WCONTINUED)) == 0)
+	if (kind > P_PGID || (options & ~(uint64_t)WAITID_FLAGS) != 0 ||
+	    (options & (WEXITED | WSTOPPED | WCONTINUED)) == 0 ||
+	    (kind == P_PID && (int32_t)id <= 0) || (kind == P_PGID && (int32_t)id < 0))
 		return -EINVAL;
-	result = wait_for(which, (uint32_t)options, &report);
+	result = wait_for((enum kind)kind, (uint32_t)id != 0 ? (uint32_t)id : current()->group,
+	                  (uint32_t)options, &report);
 	if (result != 0)
 		return result;
 	if (report.pid != 0) {

@@ -81,12 +81,13 @@ bool memory_load(struct memory *m, const void *bytes, size_t size)
 {
 	struct elf_image elf;
 
-	if (elf_check(bytes, size, FIRST_ADDRESS, PROGRAM_STACK_TOP - PROGRAM_STACK_SIZE, &elf) ||
+	if (elf_check(bytes, size, size, FIRST_ADDRESS, PROGRAM_STACK_TOP - PROGRAM_STACK_SIZE, &elf) ||
 	    elf.type != ELF_EXEC)
 		return refuse(m, "no program: %s", elf.reason ? elf.reason : "no ET_EXEC");
 	for (unsigned i = 0; i < elf.segment_count; i++)
 		if (!load_segment(m, bytes, &elf.segments[i]))
 			return false;
+	m->entry = elf.entry;
 	return true;
 }
 

@@ -14,6 +14,7 @@ struct memory {
 	struct child *child;
 	uint64_t space; /* the own address space, as Entry.object has it */
 	uint64_t used;  /* bytes of the store */
+	uint64_t entry; /* of the program that was loaded */
 	struct memory_object *objects;
 	size_t count, room;
 	char error[200];

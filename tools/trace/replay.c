@@ -125,6 +125,9 @@ static int prepare(const struct options *o, const struct recording *r, struct me
 		return complain(o->program, m->error);
 	if (!same_image(m, r))
 		return complain(o->program, "this is not the program that was recorded");
+	if (m->entry != trace_event_start_get_entry(r->start))
+		return complain(o->program, "it was not started at its beginning: what its maker had "
+		                            "put into its memory was not recorded");
 	if (!map_own(m, r, ring))
 		return complain(o->recording, m->error[0] ? m->error : "the child is gone");
 	for (unsigned i = 0; i < o->object_count; i++)

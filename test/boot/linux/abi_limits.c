@@ -79,8 +79,9 @@ static void processes(void)
 static void arguments(void)
 {
 	static char large[131072 + 10];
+	enum { MANY = 700000 };
 	static char *list[40002];
-	char *none[] = { NULL };
+	char *none[] = { NULL }, **many;
 
 	memset(large, 'a', sizeof large);
 	large[131071] = '\0';
@@ -101,6 +102,13 @@ static void arguments(void)
 	for (int i = 1; i < 40000; i++)
 		list[i] = "y";
 	CHILD("40000 of them") execve("/proc/self/exe", list, list);
+	many = malloc((MANY + 1) * sizeof *many);
+	for (int i = 0; i < MANY; i++)
+		many[i] = "";
+	many[MANY] = NULL;
+	OK(execve("/proc/self/exe", many, none)); /* their addresses count */
+	OK(execve("/proc/self/exe", none, many));
+	free(many);
 }
 
 static void memory(void)

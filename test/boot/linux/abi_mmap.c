@@ -154,6 +154,11 @@ static void files(void)
 		memcpy(private, "child", 5);
 	}
 	SAY("after: %s %s", shared, private);
+	memcpy(private + 2 * PAGE, "mine", 5);
+	OK(symlink("f", "link"));
+	OK(open("link", O_WRONLY | O_TRUNC | O_NOFOLLOW));
+	OK(open("f", O_RDWR | O_TRUNC | O_DIRECTORY));
+	SAY("not cut: %s %s", shared, private + 2 * PAGE);
 	reader = open("f", O_RDONLY);
 	OK(mmap(NULL, PAGE, RW, MAP_SHARED, reader, 0));
 	OK(munmap(OK(mmap(NULL, PAGE, RW, MAP_PRIVATE, reader, 0)), PAGE));
@@ -161,6 +166,11 @@ static void files(void)
 	OK(mprotect(shared, PAGE, RW));
 	close(reader);
 	SAY("after close: %.5s", shared);
+	OK(close(open("f", O_RDWR | O_TRUNC | O_EXCL)));
+	say_access("cut", shared);
+	say_access("cut, private", private);
+	OK(truncate("f", PAGE));
+	put_file("f", "first");
 	OK(unlink("f"));
 	SAY("after unlink: %.5s", shared);
 	OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, open("f2", O_WRONLY | O_CREAT, 0600), 0));
@@ -236,6 +246,25 @@ static void remapping(void)
 	SAY("shared: %d %s", a == to, a + PAGE);
 }
 
+/* What may not be written, or read, any more moves as it is. */
+static void remapping_protected(void)
+{
+	static const int accesses[] = { PROT_READ, PROT_NONE, PROT_READ | PROT_EXEC };
+	char *a, *b;
+
+	for (int i = 0; i < 3; i++) {
+		a = pages(4);
+		munmap(a + 2 * PAGE, PAGE);
+		strcpy(a, "kept");
+		mprotect(a, 2 * PAGE, accesses[i]);
+		b = mremap(a, 2 * PAGE, 8 * PAGE, MREMAP_MAYMOVE);
+		say_access("moved", b);
+		OK(mprotect(b, 8 * PAGE, RW));
+		SAY("it has: %s %d %d", b, b[PAGE], b[7 * PAGE]);
+		say_access("from", a);
+	}
+}
+
 static void breaking(void)
 {
 	char *start = (char *)syscall(SYS_brk, 0), *end;
@@ -266,6 +295,7 @@ int main(void)
 	files();
 	sharing();
 	remapping();
+	remapping_protected();
 	breaking();
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "test/boot/linux/abi.h"
 
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 
 static void say_flags(const char *what, int fd)
 {
@@ -137,6 +138,11 @@ static void relative(void)
 	OK(fstatat(f, "", &s, AT_EMPTY_PATH));
 	OK(fstatat(d, "", &s, 0));
 	OK(fstatat(d, "sub", &s, 0x4000));
+	OK(fstatat(-1, "f", &s, 0));
+	OK(fstatat(-5, "/dev/null", &s, 0));
+	OK(fstatat(-1, "", &s, AT_EMPTY_PATH));
+	OK(fstatat(AT_FDCWD, "", &s, AT_EMPTY_PATH));
+	OK(fallocate(f, 0, 0, 5)); /* it was opened for reading */
 	OK(unlinkat(d, "sub", 0));
 	OK(unlinkat(d, "sub", AT_REMOVEDIR));
 	OK(unlinkat(d, "inside", AT_REMOVEDIR));
@@ -198,6 +204,24 @@ static void duplicates(void)
 	VALUE(open("/dev/null", O_RDONLY));
 }
 
+/* Without a descriptor nothing is made, and nothing is cut. */
+static void too_many(void)
+{
+	struct rlimit limit = { 3, 3 };
+	struct stat st;
+
+	put_file("full", "of bytes");
+	CHILD("at the limit") {
+		OK(setrlimit(RLIMIT_NOFILE, &limit));
+		OK(open("full", O_WRONLY | O_TRUNC));
+		OK(open("more", O_WRONLY | O_CREAT, 0600));
+		OK(open("nowhere", O_RDONLY));
+	}
+	OK(stat("full", &st));
+	SAY("it has %ld bytes", (long)st.st_size);
+	OK(stat("more", &st));
+}
+
 int main(void)
 {
 	begin();
@@ -206,5 +230,6 @@ int main(void)
 	flags();
 	relative();
 	duplicates();
+	too_many();
 	return 0;
 }

@@ -70,6 +70,13 @@ static void waiting(void)
 	say_info("WNOHANG", child, waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG), &info);
 	VALUE(waitid(P_PID, (id_t)child, &info, 0));
 	VALUE(waitid(77, (id_t)child, &info, WEXITED));
+	VALUE(waitid(P_ALL, 0, &info, WEXITED | 0x100));
+	VALUE(waitid(P_PID, 0, &info, WEXITED | WNOHANG));
+	VALUE(waitid(P_PID, (id_t)-1, &info, WEXITED | WNOHANG));
+	VALUE(waitid(P_PGID, (id_t)-1, &info, WEXITED | WNOHANG));
+	VALUE(waitid(P_PGID, 1, &info, WEXITED | WNOHANG)); /* not its group */
+	VALUE(waitid(P_PGID, 0, &info, WEXITED | WNOHANG));
+	VALUE(waitid(P_PGID, (id_t)getpgrp(), &info, WEXITED | WNOHANG));
 	write(go[1], "x", 1);
 	say_info("WNOWAIT", child, waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), &info);
 	say_info("waitid", child, waitid(P_ALL, 0, &info, WEXITED), &info);
@@ -108,6 +115,45 @@ static void waiting(void)
 	signal(SIGCHLD, SIG_DFL);
 	close(go[0]);
 	close(go[1]);
+}
+
+/* A group that is stopped, and that nobody of its session can continue any more. */
+static void orphans(void)
+{
+	int told[2], held[2];
+	char c = 0;
+
+	pipe(told);
+	pipe(held);
+	CHILD("the parent of a stopped group") {
+		pid_t child = fork();
+		if (child == 0) {
+			setpgid(0, 0);
+			close(told[0]);
+			signal(SIGHUP, SIG_DFL);
+			raise(SIGSTOP);
+			write(told[1], "x", 1);
+			_exit(0);
+		}
+		waitpid(child, NULL, WUNTRACED);
+	}
+	close(told[1]);
+	VALUE(read(told[0], &c, 1)); /* it was hung up on, and has not written */
+	CHILD("another one's") {
+		pid_t child = fork();
+		if (child == 0) {
+			setpgid(0, 0);
+			signal(SIGHUP, SIG_IGN);
+			raise(SIGSTOP);
+			write(held[1], "y", 1);
+			_exit(0);
+		}
+		waitpid(child, NULL, WUNTRACED);
+	}
+	close(held[1]);
+	VALUE(read(held[0], &c, 1)); /* it was continued */
+	close(told[0]);
+	close(held[0]);
 }
 
 /* A child gets a copy; vfork's and the parent have one memory. */
@@ -298,6 +344,7 @@ int main(int count, char **arguments, char **environment)
 	begin();
 	endings();
 	waiting();
+	orphans();
 	copies();
 	families();
 	executing();

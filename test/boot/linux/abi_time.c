@@ -204,6 +204,36 @@ static void busy(void)
 	}
 }
 
+/* Nobody wakes it, so it waits until then, by either clock. */
+static long wait_until(clockid_t clock, int operation, long us)
+{
+	struct timespec until;
+	uint32_t word = 5;
+	long at = now_us(clock) + us;
+
+	until = (struct timespec){ at / 1000000, at % 1000000 * 1000 };
+	until.tv_nsec += 999; /* what now_us leaves off */
+	return syscall(SYS_futex, &word, operation, 5, &until, NULL, ~0u);
+}
+
+static long by_futex(long us)
+{
+	return wait_until(CLOCK_MONOTONIC, 9, us);
+}
+
+static long by_futex_of_real_time(long us)
+{
+	return wait_until(CLOCK_REALTIME, 9 | 256, us);
+}
+
+static void futexes(void)
+{
+	say_slept("a futex", by_futex, 100000);
+	say_slept("a futex, real time", by_futex_of_real_time, 100000);
+	say_slept("a futex, past", by_futex, -100000);
+	say_slept("a futex, real time and past", by_futex_of_real_time, -100000);
+}
+
 int main(void)
 {
 	begin();
@@ -211,5 +241,6 @@ int main(void)
 	sleeps();
 	many();
 	busy();
+	futexes();
 	return 0;
 }

@@ -1,10 +1,10 @@
 /* exo.h: a Linux program's own way to the exokernel: vector 0x90, a ring and a CapSet. */
 #pragma once
 
-#include "abi/capset.h"
 #include "abi/module.h"
 #include "abi/ring.h"
 #include "abi/status.h"
+#include "rt/capset.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -61,12 +61,7 @@ static inline struct ring_cqe exo_serve(struct ring_sqe entry)
 
 static inline const struct capset_entry *exo_find(const char *name)
 {
-	const struct capset *set = (const struct capset *)PROGRAM_CAPSET;
-
-	for (uint32_t i = 0; i < set->count; i++)
-		if (strcmp(set->entries[i].name, name) == 0)
-			return &set->entries[i];
-	return NULL;
+	return capset_entry((const struct capset *)PROGRAM_CAPSET, name);
 }
 
 /* A call with `words` of params and the capability `with` (0: none) along; its answer

@@ -6,7 +6,6 @@
  * start a process under it, to reach memory. Nothing must come of it.
  *
  * doc/design/inspector.md has it in words. */
-#include "abi/capset.h"
 #include "abi/module.h"
 #include "abi/ring.h"
 #include "abi/status.h"
@@ -21,6 +20,7 @@
 #include "abi/process.capnp.h"
 #include "abi/space.capnp.h"
 #include "abi/timer.capnp.h"
+#include "rt/capset.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -52,10 +52,7 @@ static unsigned interface_count = 14;
 
 static uint32_t find(const char *name)
 {
-	for (uint32_t i = 0; i < capset->count; i++)
-		if (strcmp(capset->entries[i].name, name) == 0)
-			return capset->entries[i].cap;
-	return 0;
+	return capset_find(capset, name);
 }
 
 /* What this program was given: the Inspector, and power over its own threads. */

@@ -5,13 +5,15 @@
  * image (attack_code.h) and is copied to PROGRAM for ring 3. */
 #include "test/boot/modules/attack.h"
 
-#include "abi/capset.h"
+#include "abi/endpoint.capnp.h"
+#include "abi/ledger.capnp.h"
 #include "abi/libos.capnp.h"
 #include "abi/memory.capnp.h"
 #include "abi/notification.capnp.h"
 #include "abi/process.capnp.h"
 #include "abi/space.capnp.h"
 #include "abi/spawner.capnp.h"
+#include "rt/capset.h"
 #include "rt/module_string.h"
 #include "rt/ring.h"
 #include "test/boot/modules/attack_code.h"

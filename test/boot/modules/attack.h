@@ -350,6 +350,7 @@ enum attack_number {
 	DEED(process_thread_refused) \
 	DEED(program_looks_at_itself) \
 	DEED(program_wants_its_thread) \
+	DEED(program_answers) \
 	DEED(module_moves) \
 	DEED(program_moves) \
 	DEED(program_moves_natively) \

@@ -129,6 +129,39 @@ static void program_wants_its_thread(void)
 	ask(&b);
 }
 
+/* An endpoint, or a facet of it. */
+static uint32_t made(uint32_t cap, uint64_t interface, uint16_t method)
+{
+	struct capnp_builder b;
+	uint32_t came;
+
+	begin(&b);
+	endpoint_facet_params_set_interface(endpoint_facet_params_build(&b), 1);
+	MUST(send(&b, cap, interface, method, 0, &came) == STATUS_OK);
+	return came;
+}
+
+/* What its module has received, the thread being the same and the token no secret. */
+static void program_answers(void)
+{
+	static struct ring_received received __attribute__((aligned(8)));
+	uint32_t endpoint = made(find("ledger"), LEDGER_ID, LEDGER_ENDPOINT);
+	uint32_t facet = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+
+	*ring_next(ring) = (struct ring_sqe){
+		.op = RING_RECV, .cap = endpoint, .results = (uint64_t)&received,
+		.results_size = sizeof received,
+	};
+	ring_push(ring);
+	*ring_next(ring) = (struct ring_sqe){ .op = RING_CALL, .cap = facet, .interface = 1 };
+	ring_push(ring);
+	MUST(enter(SYS_CAP_ENTER, 1, RING_FOREVER, NULL) == STATUS_OK);
+	MUST(ring_done(ring)->status == STATUS_OK && received.interface == 1);
+	map_program();
+	ASKED->entry = (struct ring_sqe){ .op = RING_RETURN, .token = received.token };
+	go_program(program(program_asks), PROGRAM_STACK + 0xff0, 0x202, (uint64_t)&ASKED->entry);
+}
+
 /* A native process beside it, without its libOS: refused. */
 static void spawner_refused(void)
 {

@@ -6,12 +6,7 @@ static struct ring *ring;
 
 static uint32_t find(const char *name)
 {
-	const struct capset *set = (const struct capset *)MODULE_CAPSET;
-
-	for (uint32_t i = 0; i < set->count; i++)
-		if (strcmp(set->entries[i].name, name) == 0)
-			return set->entries[i].cap;
-	return 0;
+	return capset_find((const struct capset *)MODULE_CAPSET, name);
 }
 
 static enum status send(struct capnp_builder *b, uint32_t cap, uint64_t interface,

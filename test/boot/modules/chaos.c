@@ -6,6 +6,7 @@
 #include "test/boot/chaos/play.h"
 
 #include "abi/module.h"
+#include "rt/capset.h"
 
 #define PROGRAM_AT UINT64_C(0x400000)
 #define RING_AT(number) (UINT64_C(0xffffc07f90000000) + (number) * UINT64_C(4096))
@@ -114,12 +115,7 @@ static enum status call(struct capnp_builder *b, uint32_t cap, uint64_t interfac
 
 static uint32_t find(const char *name)
 {
-	const struct capset *set = (const struct capset *)MODULE_CAPSET;
-
-	for (uint32_t i = 0; i < set->count; i++)
-		if (named(set->entries[i].name, name))
-			return set->entries[i].cap;
-	return 0;
+	return capset_find((const struct capset *)MODULE_CAPSET, name);
 }
 
 static enum status show_board(void)

@@ -2,13 +2,13 @@
  * process: NONE is gone from the table, the IIS's capabilities are gone with
  * it, and what the manifest and the IIS gave is there, and no more. Booted by
  * the real IIS with handover.capnp; libos_table.c has seen the table before. */
-#include "abi/capset.h"
 #include "abi/console.capnp.h"
 #include "abi/libos.capnp.h"
 #include "abi/memory.capnp.h"
 #include "abi/module.h"
 #include "abi/power.capnp.h"
 #include "abi/process.capnp.h"
+#include "rt/capset.h"
 #include "rt/module_string.h"
 #include "rt/ring.h"
 
@@ -32,10 +32,7 @@ static uint32_t failures;
 
 static uint32_t find(const char *name)
 {
-	for (uint32_t i = 0; i < capset->count; i++)
-		if (strcmp(capset->entries[i].name, name) == 0)
-			return capset->entries[i].cap;
-	return 0;
+	return capset_find(capset, name);
 }
 
 static enum status call(const char *name, uint64_t interface, uint16_t method, size_t size,

@@ -4,7 +4,6 @@
  * own domain, and grants the new libOS every number it was told. Only what it
  * holds itself passes, and that it could have granted without asking.
  * Booted by the real IIS with inspect.capnp. */
-#include "abi/capset.h"
 #include "abi/console.capnp.h"
 #include "abi/entropy.capnp.h"
 #include "abi/inspector.capnp.h"
@@ -12,6 +11,7 @@
 #include "abi/module.h"
 #include "abi/power.capnp.h"
 #include "abi/space.capnp.h"
+#include "rt/capset.h"
 #include "rt/module_string.h"
 #include "rt/ring.h"
 
@@ -38,10 +38,7 @@ static uint32_t number_count, failures;
 
 static uint32_t find(const char *name)
 {
-	for (uint32_t i = 0; i < capset->count; i++)
-		if (strcmp(capset->entries[i].name, name) == 0)
-			return capset->entries[i].cap;
-	return 0;
+	return capset_find(capset, name);
 }
 
 /* `with` 0: nothing travels. *came: the capability that the answer brings. */

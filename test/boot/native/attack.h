@@ -74,7 +74,7 @@ static inline void judge_find_image(struct judge *j)
 	    bundle_find(&bundle, "initrd", &entry) != STATUS_OK)
 		check_failed(&j->check, "the module is not in the bundle", __LINE__);
 	CHECK_STATUS(&j->check, STATUS_OK,
-	             elf_check(JUDGE_BUNDLE + entry.offset, entry.size, MODULE_REGION,
+	             elf_check(JUDGE_BUNDLE + entry.offset, entry.size, entry.size, MODULE_REGION,
 	                       MODULE_REGION_END, &elf));
 	j->image_size = entry.size;
 	j->entry = elf.entry;
@@ -145,6 +145,8 @@ static inline uint32_t judge_load(struct judge *j, const char *id)
 	CHECK_STATUS(&j->check, STATUS_OK, judge_grant(j, libos, "timer", j->timer));
 	CHECK_STATUS(&j->check, STATUS_OK,
 	             judge_grant(j, libos, "spawner", native_find(j->self, "spawner")));
+	CHECK_STATUS(&j->check, STATUS_OK,
+	             judge_grant(j, libos, "ledger", native_find(j->self, "ledger")));
 	return libos;
 }
 

@@ -46,6 +46,9 @@ static void deed(uint32_t number)
 	case DEED_program_wants_its_thread:
 		passed = judge_exited(&end, ATTACK_ANSWERED(STATUS_DENIED));
 		break;
+	case DEED_program_answers:
+		passed = judge_exited(&end, ATTACK_ANSWERED(STATUS_NOT_FOUND));
+		break;
 	case DEED_syscall_at_user_end:
 		passed = judge_exited(&end, TRAPPED + 14);
 		break;

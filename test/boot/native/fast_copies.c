@@ -1,8 +1,7 @@
 /* fast_copies.c: capabilities that travel with calls and are let go, by the fast ways:
  * to a table that must grow, and by several at once while others release and revoke. */
 #include "test/boot/native/fast.h"
-
-#include "abi/revoker.capnp.h"
+#include "test/boot/native/revoker.h"
 
 enum { TURNS = 3000, MANY = 700 };
 
@@ -145,27 +144,18 @@ _Noreturn static void passes(uint64_t which, struct ring *ring)
 /* We lease a notification, publish the lease, and take it back. */
 static void lease_and_revoke(uint32_t revoker, uint32_t n)
 {
-	struct native_call call;
-	uint32_t lease;
+	uint32_t lease = lease_of(revoker, n);
 
-	native_call(&call, self, revoker, REVOKER_ID, REVOKER_LEASE);
-	revoker_lease_params_set_object(revoker_lease_params_build(&call.params),
-	                                native_attach(&call, n));
-	OK(native_send(&call));
-	lease = call.caps[0];
 	published = lease;
 	for (volatile unsigned i = 0; i < 3000; i++)
 		;
-	native_call(&call, self, revoker, REVOKER_ID, REVOKER_REVOKE);
-	(void)revoker_revoke_params_build(&call.params);
-	OK(native_send(&call));
+	revoke(revoker);
 	(void)!ring_release(self->ring, lease); /* unless it was released already */
 }
 
 static void all_at_once(void)
 {
-	uint32_t n = notification();
-	uint32_t revoker = made(native_find(self, "ledger"), LEDGER_ID, LEDGER_REVOKER);
+	uint32_t n = notification(), revoker = revoker_new();
 
 	enough = 0;
 	going = 4;

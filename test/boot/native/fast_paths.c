@@ -2,8 +2,7 @@
  * fast ways meanwhile: signals, compared with the long way; and calls and answers, where
  * the order of things is unusual. What else may come to them meanwhile: fast_waits.c. */
 #include "test/boot/native/fast_ask.h"
-
-#include "abi/revoker.capnp.h"
+#include "test/boot/native/revoker.h"
 
 enum { ROOM = 16 };
 
@@ -398,17 +397,6 @@ static void the_first_caller_still_lends(void)
 
 /* -- who waits by a lease ---------------------------------------------------------------- */
 
-static uint32_t leased(uint32_t revoker, uint32_t object)
-{
-	struct native_call call;
-
-	native_call(&call, self, revoker, REVOKER_ID, REVOKER_LEASE);
-	revoker_lease_params_set_object(revoker_lease_params_build(&call.params),
-	                                native_attach(&call, object));
-	OK(native_send(&call));
-	return call.caps[0];
-}
-
 /* Answers until it is refused. */
 _Noreturn static void serve_until_refused(uint64_t which, struct ring *ring)
 {
@@ -439,8 +427,7 @@ _Noreturn static void serve_until_refused(uint64_t which, struct ring *ring)
 static void who_waits_by_a_dead_lease_gets_nothing(void)
 {
 	uint32_t endpoint = new_endpoint(), facet = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
-	uint32_t revoker = made(native_find(self, "ledger"), LEDGER_ID, LEDGER_REVOKER);
-	uint32_t lease = leased(revoker, endpoint);
+	uint32_t revoker = revoker_new(), lease = lease_of(revoker, endpoint);
 	struct worker *s = act(0, serve_until_refused);
 
 	actors[0].endpoint = lease;
@@ -449,7 +436,7 @@ static void who_waits_by_a_dead_lease_gets_nothing(void)
 	start_asker(1, facet);
 	CHECK(&check, until(&actors[1].served, 1));
 	until_state(s, THREAD_STATE_WAITING);
-	OK(plain_call(revoker, REVOKER_ID, REVOKER_REVOKE));
+	revoke(revoker);
 	start_asker(2, facet);
 	until_state(s, THREAD_STATE_ENDED);
 	CHECK(&check, actors[0].served == 1 && actors[0].status == STATUS_GONE);

@@ -5,6 +5,7 @@
 #include "test/boot/native/held.h"
 
 #include "abi/endpoint.capnp.h"
+#include "abi/messages.capnp.h"
 #include "abi/revoker.capnp.h"
 
 enum {
@@ -68,14 +69,19 @@ static void sparse_mappings(void)
 	CHECK(&check, left(own) == before);
 }
 
+static void map_all(uint32_t space, uint32_t object)
+{
+	for (uint64_t page = 0; page < PAGES; page += 1000)
+		OK(native_map(self, space, object, page, (void *)(MAPPED_AT + page * NATIVE_PAGE), 1000,
+		              ACCESS_READ));
+}
+
 static void a_large_object(void)
 {
 	uint64_t before = left(own);
 	uint32_t object = allocate(PAGES);
 	struct native_child child = empty_process(200 * (uint64_t)NATIVE_PAGE);
-	for (uint64_t page = 0; page < PAGES; page += 1000)
-		OK(native_map(self, child.space, object, page, (void *)(MAPPED_AT + page * NATIVE_PAGE),
-		              1000, ACCESS_READ));
+	map_all(child.space, object);
 	forget(&child);
 	CHECK(&check, left(own) < before);
 	begin();
@@ -93,9 +99,7 @@ static void memory_is_there_at_once(void)
 	for (unsigned i = 0; i < 3; i++) {
 		OK(native_allocate(self, shop, PAGES, &object));
 		struct native_child child = empty_process(200 * (uint64_t)NATIVE_PAGE);
-		for (uint64_t page = 0; page < PAGES; page += 1000)
-			OK(native_map(self, child.space, object, page,
-			              (void *)(MAPPED_AT + page * NATIVE_PAGE), 1000, ACCESS_READ));
+		map_all(child.space, object);
 		release(object);
 		if (i > 0)
 			nap(20 * MS);
@@ -233,16 +237,20 @@ _Noreturn static void receive_all(uint64_t n, struct ring *ring)
 		(void)!ring_enter(RING_CQ_ENTRIES, RING_FOREVER);
 }
 
-/* Notification.wait, for the highest bit. */
+static uint64_t waiting_interface;
+static uint16_t waiting_method;
+
+/* Notification.wait, for the highest bit, or MessageBuffer.receive. */
 _Noreturn static void wait_all(uint64_t n, struct ring *ring)
 {
 	static const uint64_t message[2] = { 1ul << 32, 1ul << 63 };
 	(void)n;
 	for (unsigned i = 0; i < WAITS; i++) {
 		*ring_next(ring) = (struct ring_sqe){
-			.op = RING_CALL, .cap = waiting_on, .interface = NOTIFICATION_ID,
-			.method = NOTIFICATION_WAIT, .params = (uintptr_t)message,
-			.params_size = sizeof message,
+			.op = RING_CALL, .cap = waiting_on, .interface = waiting_interface,
+			.method = waiting_method, .params = (uintptr_t)message,
+			.params_size = sizeof message, .results = (uintptr_t)ring->area,
+			.results_size = sizeof ring->area,
 		};
 		ring_push(ring);
 		if (i % 8 == 7)
@@ -308,6 +316,8 @@ static void signal(uint32_t notification, uint64_t bits)
 static void many_waiters(void)
 {
 	waiting_on = notification();
+	waiting_interface = NOTIFICATION_ID;
+	waiting_method = NOTIFICATION_WAIT;
 	start_all(wait_all);
 	begin();
 	signal(waiting_on, 1);
@@ -315,6 +325,17 @@ static void many_waiters(void)
 	CHECK(&check, refused == THREADS * WAITS - MOST);
 	end_all();
 	release(waiting_on);
+}
+
+/* Whom the end of the buffer's libOS would tell, all at once. */
+static void many_listeners(void)
+{
+	waiting_on = native_find(self, "modules");
+	waiting_interface = MESSAGE_BUFFER_ID;
+	waiting_method = MESSAGE_BUFFER_RECEIVE;
+	start_all(wait_all);
+	CHECK(&check, refused == THREADS * WAITS - MOST);
+	end_all();
 }
 
 /* More are killed by one entry of the exokernel than end at once. None of the others can
@@ -462,7 +483,7 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		a_large_space, many_mappings, sparse_mappings, a_large_object, memory_is_there_at_once,
 		many_facets, many_endpoints, facets_gone, killed_for_later, killed_for_later, many_threads, wake_many, many_receivers,
-		many_waiters, parts_make_a_whole, long_calls,
+		many_waiters, many_listeners, parts_make_a_whole, long_calls,
 	};
 	start_sched(given, "held");
 	own = native_find(self, "ledger");

@@ -1,7 +1,7 @@
 /* held_sums.c: for how long a program can keep the exokernel to itself by much that is
  * short or has a limit for itself, and comes together (held.c is of what is long). */
 #include "test/boot/native/held.h"
-#include "test/boot/native/lease.h"
+#include "test/boot/native/revoker.h"
 
 enum {
 	REVOKERS = 16,
@@ -288,7 +288,7 @@ int native_main(struct native *given)
 		tables_far_between, others_garbage_is_left_behind,
 	};
 	start_sched(given, "held_sums");
-	own = ledger = native_find(self, "ledger");
+	own = native_find(self, "ledger");
 	/* The program's own tables grow once. */
 	static uint32_t held[1000];
 	unsigned count = 0;

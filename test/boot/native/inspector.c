@@ -1,6 +1,7 @@
 /* inspector.c: what the Inspector tells NONE's process, against what the other
  * interfaces say; and what it refuses. No answer may bring a capability. */
-#include "test/boot/native/lease.h"
+#include "test/boot/native/memory_space.h"
+#include "test/boot/native/revoker.h"
 
 #include "abi/endpoint.capnp.h"
 #include "abi/inspector.capnp.h"
@@ -14,7 +15,6 @@ enum { LIST_MOST = 128, SMALL = 256 };
 
 static uint32_t inspector;
 static uint64_t buffer[512];
-
 
 static struct native_call last;
 
@@ -181,6 +181,7 @@ static void it_describes_the_libos(void)
 	CHECK(&check, libos_description_get_threads(d) == 1);
 	CHECK(&check, libos_description_get_module_bytes(d) == 0);
 	CHECK(&check, libos_description_get_others(d) == 0);
+	CHECK(&check, libos_description_get_processors(d) > 0);
 	limit = libos_description_get_limit(d);
 	used = libos_description_get_used(d);
 	held = libos_description_get_capabilities(d);
@@ -345,7 +346,7 @@ static void facets_are_what_they_speak(void)
 	uint32_t endpoint, facets[2], found = 0;
 	struct native_call call;
 
-	native_call(&call, self, ledger, LEDGER_ID, LEDGER_ENDPOINT);
+	native_call(&call, self, native_find(self, "ledger"), LEDGER_ID, LEDGER_ENDPOINT);
 	OK(native_send(&call));
 	endpoint = call.caps[0];
 	for (unsigned i = 0; i < 2; i++) {
@@ -516,6 +517,5 @@ int native_main(struct native *given)
 	};
 	start(given, "inspector");
 	inspector = native_find(self, "inspector");
-	ledger = native_find(self, "ledger");
 	run(steps, sizeof steps / sizeof steps[0]);
 }

@@ -272,6 +272,33 @@ static void taken_back(void)
 	DONE(6, STATUS_GONE);
 }
 
+/* What an answer brings stays where it was if its message has no room. */
+static void answered_in_vain(void)
+{
+	uint32_t moved;
+	struct ring_sqe *e;
+
+	CHECK_STATUS(&check, STATUS_OK, make_facet(6, 6, &moved));
+	recv(1);
+	e = call(2, facet);
+	e->results_size = 8;
+	push();
+	CHECK(&check, enter() == 1);
+	DONE(1, STATUS_OK);
+	e = give(3, received()->token);
+	e->caps_count = 1;
+	e->caps_move = 1;
+	e->caps[0] = moved;
+	push();
+	CHECK(&check, enter() == 2);
+	DONE(2, STATUS_TOO_SMALL);
+	DONE(3, STATUS_OK);
+	CHECK(&check, works(moved));
+	recv(4); /* that facet is gone */
+	CHECK(&check, enter() == 1);
+	DONE(4, STATUS_OK);
+}
+
 /* A call on what an unfinished answer will bring. */
 static void chained(void)
 {
@@ -580,6 +607,7 @@ int native_main(struct native *self)
 		queued_first();
 		caps_travel();
 		taken_back();
+		answered_in_vain();
 		chained();
 		refusals();
 		last_place();

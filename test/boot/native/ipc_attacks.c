@@ -1,10 +1,10 @@
 /* ipc_attacks.c: calls whose objects go away at the worst moment, made by one thread
  * that is both sides; and more calls than an endpoint takes, by many. */
+#include "test/boot/native/revoker.h"
 #include "test/boot/native/spawn.h"
 
 #include "abi/endpoint.capnp.h"
 #include "abi/ledger.capnp.h"
-#include "abi/revoker.capnp.h"
 #include "rt/ring.h"
 
 #define INTERFACE 0xa77ac4a77ac4ull
@@ -213,37 +213,19 @@ static void a_chain_breaks_in_the_middle(void)
 	OK(ring_release(self->ring, endpoint));
 }
 
-static uint32_t make_lease(uint32_t revoker, uint32_t object)
-{
-	struct native_call c;
-
-	native_call(&c, self, revoker, REVOKER_ID, REVOKER_LEASE);
-	revoker_lease_params_set_object(revoker_lease_params_build(&c.params),
-	                                native_attach(&c, object));
-	OK(native_send(&c));
-	return c.caps[0];
-}
-
 /* A receive waits by a lease that is revoked before the call comes: what the call moves
  * is not for it. As often as blocks fill a page: whatever it kept is let go. */
 static void a_receive_by_a_dead_lease(void)
 {
-	uint32_t endpoint = make_endpoint(), facet = make_facet(endpoint, BADGE), revoker;
-	struct native_call c;
+	uint32_t endpoint = make_endpoint(), facet = make_facet(endpoint, BADGE), revoker = revoker_new();
 
-	native_call(&c, self, native_find(self, "ledger"), LEDGER_ID, LEDGER_REVOKER);
-	(void)ledger_revoker_params_build(&c.params);
-	OK(native_send(&c));
-	revoker = c.caps[0];
 	for (unsigned i = 0; i < 70; i++) {
-		uint32_t lease = make_lease(revoker, endpoint), gift = make_endpoint();
+		uint32_t lease = lease_of(revoker, endpoint), gift = make_endpoint();
 		struct ring_sqe *e;
 
 		recv(1, lease, inbox);
 		CHECK(&check, enter() == 0);
-		native_call(&c, self, revoker, REVOKER_ID, REVOKER_REVOKE);
-		(void)revoker_revoke_params_build(&c.params);
-		OK(native_send(&c));
+		revoke(revoker);
 		e = call(2, facet);
 		e->caps_count = e->caps_move = 1;
 		e->caps[0] = gift;
@@ -389,15 +371,10 @@ static int ends_at_once(struct native *me)
 static void posts_to_nobody(void)
 {
 	static const uint32_t never;
-	uint32_t endpoint = make_endpoint(), revoker, lease, thread;
+	uint32_t endpoint = make_endpoint(), revoker = revoker_new(), lease = lease_of(revoker, endpoint);
 	const uint32_t self_process = native_find(self, "self");
-	struct native_call c;
+	uint32_t thread;
 
-	native_call(&c, self, native_find(self, "ledger"), LEDGER_ID, LEDGER_REVOKER);
-	(void)ledger_revoker_params_build(&c.params);
-	OK(native_send(&c));
-	revoker = c.caps[0];
-	lease = make_lease(revoker, endpoint);
 	(void)entry(RING_POST, 1, 0xfff);
 	push();
 	(void)entry(RING_POST, 2, endpoint);

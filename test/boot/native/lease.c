@@ -2,8 +2,9 @@
  * does until they are revoked, however they were passed on, and nothing that came
  * of them does anything after that. Every step runs twice, and must give back
  * every page. (Mappings made through leases: lease_map.) */
-#include "test/boot/native/lease.h"
 #include "test/boot/native/ledger.h"
+#include "test/boot/native/memory_space.h"
+#include "test/boot/native/revoker.h"
 
 enum { DEPTH = 8, MANY = 200 };
 
@@ -135,7 +136,7 @@ enum { LENT = 32 };
 static uint32_t lend(uint32_t *purse, uint32_t *shop)
 {
 	uint32_t object = 0;
-	OK(ledger_child(ledger, (LENT + 8) * NATIVE_PAGE, purse));
+	OK(ledger_child(native_find(self, "ledger"), (LENT + 8) * NATIVE_PAGE, purse));
 	OK(ledger_make(*purse, LEDGER_MEMORY, shop));
 	OK(native_allocate(self, *shop, LENT, &object));
 	return object;
@@ -339,6 +340,48 @@ static void arguments(void)
 	release(revoker);
 }
 
+/* The same, all that goes along being moved. */
+static enum status lease_moved(uint32_t revoker, uint32_t object, uint32_t beside, uint32_t *lease)
+{
+	struct ring *ring = self->ring;
+	const struct ring_cqe *cqe;
+	struct capnp_builder b;
+	capnp_builder_start(&b, ring->area, 256);
+	revoker_lease_params_set_object(revoker_lease_params_build(&b), 0);
+	*ring_next(ring) = (struct ring_sqe){
+		.op = RING_CALL, .cap = revoker, .interface = REVOKER_ID, .method = REVOKER_LEASE,
+		.params = (uintptr_t)ring->area, .params_size = (uint32_t)capnp_builder_size(&b),
+		.results = (uintptr_t)ring->area + 256, .results_size = 256,
+		.caps_count = beside ? 2 : 1, .caps_move = beside ? 3 : 1, .caps = { object, beside },
+	};
+	ring_push(ring);
+	OK(ring_enter(1, RING_FOREVER));
+	cqe = ring_done(ring);
+	*lease = cqe->caps[0];
+	return (enum status)cqe->status;
+}
+
+/* What an object of the exokernel accepts is its own; what it refuses, or is refused
+ * before it is asked, is where it was. */
+static void what_is_moved_stays_if_it_is_refused(void)
+{
+	uint32_t revoker = revoker_new(), other = revoker_new(), object = allocate(1);
+	uint32_t dead = lease_of(other, object), lease;
+	revoke(other);
+	REFUSED(INVALID, lease_moved(revoker, revoker, 0, &lease));
+	revoke(revoker);
+	REFUSED(GONE, lease_moved(revoker, object, dead, &lease));
+	OK(alive(object));
+	REFUSED(GONE, alive(dead));
+	OK(lease_moved(revoker, object, 0, &lease));
+	OK(alive(lease));
+	REFUSED(NO_CAP, alive(object));
+	REFUSED(NO_CAP, ring_release(self->ring, object));
+	uint32_t all[] = { lease, dead, revoker, other };
+	for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
+		release(all[i]);
+}
+
 /* A ledger that can pay for some, and then for none. */
 static void what_cannot_be_paid_is_refused(void)
 {
@@ -347,7 +390,7 @@ static void what_cannot_be_paid_is_refused(void)
 	struct native_call call;
 	uint32_t small, count = 0;
 	enum status status = STATUS_OK;
-	native_call(&call, self, ledger, LEDGER_ID, LEDGER_CHILD);
+	native_call(&call, self, native_find(self, "ledger"), LEDGER_ID, LEDGER_CHILD);
 	ledger_child_params_set_bytes(ledger_child_params_build(&call.params), 4 * NATIVE_PAGE);
 	OK(native_send(&call));
 	small = call.caps[0];
@@ -375,9 +418,9 @@ int native_main(struct native *given)
 		released_while_it_waits_to_be_let_go, what_a_lease_answers_is_leased,
 		what_a_chain_answers_is_leased_by_all_of_it,
 		a_revoker_may_be_leased_but_not_by_itself, a_granted_lease_is_a_lease, arguments,
+		what_is_moved_stays_if_it_is_refused,
 		what_cannot_be_paid_is_refused,
 	};
 	start_with_control(given, "lease");
-	ledger = native_find(self, "ledger");
 	run(steps, sizeof steps / sizeof steps[0]);
 }

@@ -1,7 +1,8 @@
 /* lease_cost.c: what leases cost, in instructions (run with --icount: the TSC
  * counts them). A call through a lease is little more than a call, and to revoke
  * does not take longer when there are more leases or holders. */
-#include "test/boot/native/lease.h"
+#include "test/boot/native/memory_space.h"
+#include "test/boot/native/revoker.h"
 
 enum { HOLDERS = 1000, EACH = 50, LEASES = 1000, TRIES = 5, DISPATCH_MOST = 200 };
 
@@ -120,7 +121,6 @@ static void many_leases(void)
 int native_main(struct native *given)
 {
 	start(given, "lease_cost");
-	ledger = native_find(self, "ledger");
 	calls();
 	one_lease_and_many_holders();
 	many_leases();

@@ -2,7 +2,8 @@
  * the object, wherever it was mapped and whoever shared it on, while another CPU
  * uses it if there is one; and nothing else. Every step runs twice, and must give
  * back every page. */
-#include "test/boot/native/lease.h"
+#include "test/boot/native/memory_space.h"
+#include "test/boot/native/revoker.h"
 
 enum {
 	SPACE_MAPPINGS = 63, REVOKER_MAPPINGS = 1024, REVOKER_PAGES = 65536,
@@ -368,6 +369,5 @@ int native_main(struct native *given)
 		a_space_that_cannot_pay,
 	};
 	start_with_control(given, "lease_map");
-	ledger = native_find(self, "ledger");
 	run(steps, sizeof steps / sizeof steps[0]);
 }

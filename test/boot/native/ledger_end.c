@@ -1,12 +1,11 @@
 /* ledger_end.c: what Ledger.end ends, and what it does not; and that all of it is the
  * parent's again, to the byte. */
 #include "test/boot/native/ledger.h"
+#include "test/boot/native/revoker.h"
 #include "test/boot/native/stages.h"
 
 #define INTERFACE 0x1ed6e41ed6e41ed6ull
 #include "test/boot/native/made.h"
-
-#include "abi/revoker.capnp.h"
 
 enum {
 	STAGE_WAITS = 1, STAGE_SPAWNS, STAGE_TRIES, STAGE_ENDS,
@@ -129,18 +128,12 @@ static void only_its_owner_ends_it(void)
 static void through_a_lease(void)
 {
 	uint64_t before = left(own);
-	uint32_t purse = child(own, PURSE), revoker = 0, lease = 0, dead = 0;
-	struct native_call call;
+	uint32_t purse = child(own, PURSE), revoker = revoker_new(), lease = 0, dead = 0;
 	bool more = true;
-	OK(ledger_make(own, LEDGER_REVOKER, &revoker));
 	for (unsigned i = 0; i < 2; i++) {
-		native_call(&call, self, revoker, REVOKER_ID, REVOKER_LEASE);
-		revoker_lease_params_set_object(revoker_lease_params_build(&call.params),
-		                                native_attach(&call, purse));
-		OK(native_send(&call));
-		lease = call.caps[0];
+		lease = lease_of(revoker, purse);
 		if (i == 0) {
-			OK(plain_call(revoker, REVOKER_ID, REVOKER_REVOKE));
+			revoke(revoker);
 			dead = lease;
 		}
 	}

@@ -370,16 +370,18 @@ static void the_timer_ends_what_holds_itself(void)
 	until_gone("knot");
 }
 
-/* The last that has started leaves; what was only made goes with it. */
+/* The timer is of no concern to what has started. The last that has leaves; what was
+ * only made goes with it. */
 static void the_last_one_takes_all_along(void)
 {
-	struct load l = { .id = "last" };
+	struct load l = { .id = "last", .timeout = 1000000000 };
 	struct native_child left = { 0 };
 	board_clear();
 	uint32_t libos = stage_under(&l, STAGE_WAITS);
 	until_set(&BOARD->done);
 	OK(spawn_under(libos, 0, 0x400000, &left));
 	OK(native_grant(self, left.process, "knot", left.thread));
+	nap(l.timeout + 100000000);
 	CHECK(&check, row_of("last").processes == 2);
 	BOARD->go = 1;
 	until_gone("last");

@@ -2,7 +2,8 @@
  * however it is mapped and whatever is copied meanwhile, and name the same
  * ParkSpace; nobody else. One thread is enough: an entry that waits does not keep
  * it from going on. Every step runs twice, and must give back every page. */
-#include "test/boot/native/lease.h"
+#include "test/boot/native/memory_space.h"
+#include "test/boot/native/revoker.h"
 
 enum { MANY = 20, STILL = 1000 };
 
@@ -11,7 +12,7 @@ static uint32_t waiting; /* PARKs that have no completion yet */
 static uint32_t park_space(void)
 {
 	struct native_call call;
-	native_call(&call, self, ledger, LEDGER_ID, LEDGER_PARK_SPACE);
+	native_call(&call, self, native_find(self, "ledger"), LEDGER_ID, LEDGER_PARK_SPACE);
 	OK(native_send(&call));
 	return call.caps[0];
 }
@@ -281,6 +282,5 @@ int native_main(struct native *given)
 		park_spaces_keep_apart, a_park_space_ends_after_its_waiters, refusals,
 	};
 	start_with_control(given, "park");
-	ledger = native_find(self, "ledger");
 	run(steps, sizeof steps / sizeof steps[0]);
 }

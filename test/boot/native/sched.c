@@ -6,9 +6,9 @@
 
 enum { HOGS = 4, LOW = 4, PRIORITY = 40, TOP = 50 };
 
-static bool all_have_run(void)
+static bool have_run(unsigned count)
 {
-	for (unsigned i = 0; i < HOGS; i++)
+	for (unsigned i = 0; i < count; i++)
 		if (workers[i].count == 0)
 			return false;
 	return true;
@@ -26,14 +26,31 @@ static void the_highest_run(void)
 	before = workers[LOW].count;
 	for (unsigned i = 0; i < HOGS; i++)
 		workers[i].count = 0;
-	for (unsigned i = 0; i < 100 && !all_have_run(); i++)
+	for (unsigned i = 0; i < 100 && !have_run(HOGS); i++)
 		nap(50 * MS);
-	CHECK(&check, all_have_run()); /* equals take turns */
+	CHECK(&check, have_run(HOGS)); /* equals take turns */
 	CHECK(&check, workers[LOW].count == before);
 	for (unsigned i = 0; i < HOGS; i++)
 		OK(configure(workers[i].context, SCHEDULING_INFINITE, 0, PRIORITY - 2));
 	CHECK(&check, moves(&workers[LOW], 50 * MS));
 	for (unsigned i = 0; i <= HOGS; i++)
+		end_worker(&workers[i]);
+}
+
+/* Beside us, who are above them all, never stop, and so leave them nothing here; and
+ * nothing comes due anywhere. */
+static void work_goes_to_idle_processors(void)
+{
+	unsigned others = processors() - 1;
+	uint64_t begun = now();
+
+	CHECK(&check, others <= HOGS);
+	for (unsigned i = 0; i < others; i++)
+		start_worker(i, SCHEDULING_INFINITE, 0, PRIORITY);
+	while (!have_run(others) && now() - begun < 10000 * MS)
+		continue;
+	CHECK(&check, have_run(others));
+	for (unsigned i = 0; i < others; i++)
 		end_worker(&workers[i]);
 }
 
@@ -287,7 +304,7 @@ static void the_dead_leave_nothing(void)
 int native_main(struct native *given)
 {
 	static void (*const steps[])(void) = {
-		the_highest_run, the_woken_runs_at_once, a_passive_thread_waits,
+		the_highest_run, work_goes_to_idle_processors, the_woken_runs_at_once, a_passive_thread_waits,
 		threads_bring_no_time, the_end_of_a_budget_is_told, bad_budgets_are_refused,
 		bad_threads_are_refused, bad_events_are_refused, a_control_gives_what_it_has,
 		a_long_line_of_controls, the_dead_leave_nothing,

@@ -5,8 +5,9 @@
 
 #include "core/bundle.h"
 #include "lib/cpio/cpio.h"
-#include "test/boot/native/lease.h"
 #include "test/boot/native/ledger.h"
+#include "test/boot/native/memory_space.h"
+#include "test/boot/native/revoker.h"
 
 #define BUNDLE_AT ((uint8_t *)0x100000000)
 
@@ -110,7 +111,7 @@ static void it_ends_by_a_fault(void)
 {
 	struct native_child child = spawned(child_faults, 0x123456789000);
 	OK(native_start(self, child.thread));
-	fault_at(child.process, 0x123456789000);
+	fault_at(child.process, 0x123456789000, child_faults);
 	ended(&child, END_REASON_FAULTED, -1);
 }
 
@@ -186,7 +187,6 @@ static void names_are_inherited(void)
 	struct native_child from = spawned(child_waits, 0), to = spawned(child_counts_caps, 0);
 	struct native_child inherits = spawned(child_inherits, 0);
 	uint32_t timer = native_find(self, "timer"), lease, dead, of_process;
-	ledger = native_find(self, "ledger");
 	uint32_t revoker = revoker_new(), other = revoker_new();
 	OK(native_lease(self, revoker, timer, &dead));
 	OK(native_lease(self, other, timer, &lease));

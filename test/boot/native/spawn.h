@@ -49,7 +49,8 @@ static inline void ended(const struct native_child *child, uint32_t reason, int3
 }
 
 /* Waits for its end by a page fault at that address. */
-static inline void fault_at(uint32_t process, uint64_t address)
+/* A write where nothing is, by that short function. */
+static inline void fault_at(uint32_t process, uint64_t address, int (*in)(struct native *))
 {
 	struct native_call call;
 	struct native_end end;
@@ -60,7 +61,9 @@ static inline void fault_at(uint32_t process, uint64_t address)
 	OK(native_send(&call));
 	OK(process_fault_results_read(call.results, call.results_size, &results));
 	CHECK(&check, process_fault_results_get_vector(results) == 14);
+	CHECK(&check, process_fault_results_get_error(results) == 6);
 	CHECK(&check, process_fault_results_get_address(results) == address);
+	CHECK(&check, process_fault_results_get_instruction(results) - (uintptr_t)in < 64);
 }
 
 static inline uint32_t threads_of(uint32_t process)

@@ -10,7 +10,7 @@ enum { BASES = 64 };
 void native_start_at(void);
 
 static uint8_t stacks[2][NATIVE_STACK];
-static volatile uint64_t turns;
+static volatile uint64_t turns, told_gs;
 static volatile uint32_t gate, passed;
 
 static uint64_t fs_base(void)
@@ -110,10 +110,11 @@ static uint32_t unstarted(int (*main)(struct native *), uint64_t argument, uint8
 
 /* -- what other threads do ------------------------------------------------------- */
 
-static int tells_fs(struct native *me)
+static int tells_bases(struct native *me)
 {
 	(void)me;
 	turns = fs_base();
+	told_gs = gs_base();
 	return 0;
 }
 
@@ -199,7 +200,7 @@ static void a_thread_starts_with_its_base(void)
 {
 	uint32_t thread = 0;
 	turns = 0;
-	OK(native_thread(self, tells_fs, 0, stacks[0], NATIVE_STACK, &thread));
+	OK(native_thread(self, tells_bases, 0, stacks[0], NATIVE_STACK, &thread));
 	until(thread, THREAD_STATE_ENDED);
 	CHECK(&check, turns == 0);
 	REFUSED(GONE, set_tls(self, thread, THREAD_ID, 0, 0));
@@ -209,16 +210,16 @@ static void a_thread_starts_with_its_base(void)
 	REFUSED(GONE, plain_call(thread, THREAD_ID, THREAD_INTERRUPT));
 	REFUSED(NO_METHOD, plain_call(thread, THREAD_ID, THREAD_INFO + 1));
 	release(thread);
-	thread = unstarted(tells_fs, 0, stacks[0], 0x7654321000);
+	thread = unstarted(tells_bases, 0, stacks[0], 0x7654321000);
 	OK(native_start(self, thread));
 	until(thread, THREAD_STATE_ENDED);
 	CHECK(&check, turns == 0x7654321000);
 	release(thread);
-	thread = unstarted(tells_fs, 0, stacks[0], 1);
-	OK(set_tls(self, thread, THREAD_ID, 0x4242, 0));
+	thread = unstarted(tells_bases, 0, stacks[0], 1);
+	OK(set_tls(self, thread, THREAD_ID, 0x4242, 0x4343));
 	OK(native_start(self, thread));
 	until(thread, THREAD_STATE_ENDED);
-	CHECK(&check, turns == 0x4242);
+	CHECK(&check, turns == 0x4242 && told_gs == 0x4343);
 	release(thread);
 }
 
@@ -303,7 +304,7 @@ static void a_waiting_one_does_not_wake(void)
 
 static void a_fresh_one_starts_suspended(void)
 {
-	uint32_t thread = unstarted(tells_fs, 0, stacks[0], 0x99000);
+	uint32_t thread = unstarted(tells_bases, 0, stacks[0], 0x99000);
 	turns = 0;
 	OK(suspend(thread));
 	OK(native_start(self, thread));

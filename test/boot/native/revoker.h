@@ -1,12 +1,10 @@
-/* lease.h: the calls to Ledger and Revoker, for the programs that test leases. */
+/* revoker.h: leases, for the tests of them and of what is done by them. */
 #pragma once
 
-#include "test/boot/native/memory_space.h"
+#include "test/boot/native/memory.h"
 
 #include "abi/ledger.capnp.h"
 #include "abi/revoker.capnp.h"
-
-static uint32_t ledger;
 
 MUST_CHECK static inline enum status native_revoker(struct native *self, uint32_t ledger,
                                                     uint32_t *revoker)
@@ -39,10 +37,11 @@ MUST_CHECK static inline enum status native_revoke(struct native *self, uint32_t
 	return native_send(&call);
 }
 
+/* Of the ledger that the program was given. */
 static inline uint32_t revoker_new(void)
 {
 	uint32_t revoker = 0;
-	OK(native_revoker(self, ledger, &revoker));
+	OK(native_revoker(self, native_find(self, "ledger"), &revoker));
 	return revoker;
 }
 
