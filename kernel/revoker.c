@@ -149,8 +149,7 @@ const struct object_type lease_type = {
 static void revoke(struct revoker *r)
 {
 	r->epoch++;
-	link_splice(&r->live, &revoker_dead); /* others' wait for these, not these for others' */
-	link_splice(&revoker_dead, &r->live);
+	link_splice(&revoker_dead, &r->live); /* first: they wait for nobody else's */
 	leave_chores = true;
 	leased_revoke(r);
 }
