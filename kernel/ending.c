@@ -57,23 +57,42 @@ void ending_add(struct object *o, bool (*step)(struct object *))
 void ending_go_on(int work)
 {
 	ending_left = work;
-	thread_end_doomed();
 	go_on();
+	ending_left += work;
+	thread_end_doomed();
 }
 
 void ending_leave(void)
 {
-	ending_go_on(ENDING_MORE);
-	ending_left = ENDING_WORK;
+	int rest = ending_left - 2 * ENDING_MORE;
+
+	if (ending_left > 0) {
+		ending_go_on(ENDING_MORE);
+		ending_left += rest;
+	}
 	leave_chores |= ending_first || thread_doomed;
+}
+
+/* What is charged there comes before others'. */
+static void prefer(const struct ledger *ledger)
+{
+	for (struct ending **link = &ending_first, *e; (e = *link); link = &e->next) {
+		if (ledger_is_below(((struct charged *)e)->ledger, ledger)) {
+			*link = e->next;
+			e->next = ending_first;
+			ending_first = e;
+			return;
+		}
+	}
 }
 
 bool ending_concerns(const struct ledger *ledger)
 {
 	if (account_of(ledger)->ending) {
+		prefer(ledger);
 		ending_awaited = ENDING_HERE;
 		return true;
 	}
-	ending_awaited = ending_first || thread_doomed ? ENDING_ELSEWHERE : ENDING_NONE;
+	ending_awaited = leave_chores ? ENDING_ELSEWHERE : ENDING_NONE;
 	return false;
 }

@@ -34,7 +34,10 @@ struct ending {
 };
 
 extern struct ending *ending_first; /* NULL: there is none */
-extern int ending_left;             /* of the work that this entry may do; may be negative */
+
+/* Of the work that this entry of the exokernel may do; may be negative. Long ranges
+ * (space_walk.c) count as well: of more entries of a ring others come in between. */
+extern int ending_left;
 
 /* All that ends so has its ledger there. */
 struct charged {
@@ -46,10 +49,10 @@ struct charged {
  * says whether that was all: then the object is gone. If not, there is nothing left. */
 void ending_add(struct object *o, bool (*step)(struct object *));
 
-/* So much of it. */
+/* So much of it, and as much of the threads that are to end: neither waits for the other. */
 void ending_go_on(int work);
 
-/* Before the exokernel is left, if anything ended. */
+/* Before the exokernel is left, if anything ended; unless this entry has taken long. */
 void ending_leave(void);
 
 /* One more, or one less, ends that is charged to `l`. */

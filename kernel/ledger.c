@@ -102,6 +102,7 @@ static enum status call_reclaim(struct ledger *l, struct call *call)
 	status = ledger_reclaim(child, moved);
 	if (status)
 		return status;
+	ledger_return(l, 0); /* if it is closed, that is its parent's */
 	ledger_reclaim_results_set_bytes(ledger_reclaim_results_build(&call->results), moved);
 	return STATUS_OK;
 }

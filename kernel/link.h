@@ -35,15 +35,15 @@ static inline void link_remove(struct link *l)
 	link_init(l);
 }
 
-/* All that is on `from` goes to the end of `head`'s list. */
+/* All that is on `from` comes first on `head`'s list. */
 static inline void link_splice(struct link *head, struct link *from)
 {
 	if (link_empty(from))
 		return;
-	from->next->prev = head->prev;
-	head->prev->next = from->next;
-	from->prev->next = head;
-	head->prev = from->prev;
+	from->prev->next = head->next;
+	head->next->prev = from->prev;
+	from->next->prev = head;
+	head->next = from->next;
 	link_init(from);
 }
 

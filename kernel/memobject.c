@@ -256,6 +256,7 @@ enum status memobject_child(struct memobject *parent, struct ledger *ledger, uin
 	*child = memobject_create(ledger, pages);
 	if (!*child)
 		return STATUS_NO_MEMORY;
+	ending_left -= (int)pages;
 	for (uint32_t i = 0; i < pages; i++) {
 		enum status status = child_page(parent, (uint32_t)page + i, *child, i);
 

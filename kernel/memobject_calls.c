@@ -2,6 +2,7 @@
  * (memobject.h), and the MemoryPool that memory objects come from. */
 #include "abi/memory.capnp.h"
 #include "kernel/domain.h"
+#include "kernel/ending.h"
 #include "kernel/memobject.h"
 #include "kernel/ring.h"
 
@@ -55,6 +56,7 @@ static enum status answer_share(struct memobject *m, struct call *call)
 	                         &shared_buffer_type, &buffer);
 	if (status)
 		return status;
+	ending_left -= (int)pages;
 	for (uint32_t i = 0; i < pages && !status; i++)
 		status = memobject_frame(buffer, i, true, &number);
 	if (status) {

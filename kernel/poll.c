@@ -24,6 +24,11 @@ static void tell(struct thread *t, bool asleep)
 	                 __ATOMIC_SEQ_CST);
 }
 
+static bool goes_on(const struct thread *t)
+{
+	return !timeout_is_set(&t->poll.next) && t->poll.every && !t->dying;
+}
+
 /* One that could run and does not is not looked at, but will be. */
 static void due(struct timeout *timeout)
 {
@@ -35,15 +40,15 @@ static void due(struct timeout *timeout)
 		t->poll.quiet = 0;
 	else
 		t->poll.quiet++;
-	if (!timeout_is_set(timeout) && t->poll.every && !t->dying) {
+	if (goes_on(t)) {
 		if (t->poll.quiet < QUIET_MOST && (runs || t->state == THREAD_READY) &&
 		    sched_has_time(t)) {
 			timeout_set(timeout, clock_now() + t->poll.every, due);
 			return;
 		}
 		tell(t, true);
-		if (runs)
-			(void)look(t);
+		if (runs && look(t) && goes_on(t)) /* there may be more */
+			poll_wake(t);
 	}
 }
 

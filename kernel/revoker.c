@@ -4,6 +4,7 @@
 #include "abi/libos.capnp.h"
 #include "abi/revoker.capnp.h"
 #include "kernel/domain.h"
+#include "kernel/ending.h"
 #include "kernel/leave.h"
 #include "kernel/panic.h"
 #include "kernel/space_lease.h"
@@ -69,7 +70,7 @@ static void let_go(struct lease *l)
 
 void revoker_let_go(void)
 {
-	for (unsigned i = 0; i < LEASE_REAP && !link_empty(&revoker_dead); i++)
+	for (unsigned i = 0; i < LEASE_REAP && ending_left > 0 && !link_empty(&revoker_dead); i++)
 		let_go(link_owner(revoker_dead.next, struct lease, link));
 	leave_chores |= !link_empty(&revoker_dead);
 }
@@ -148,7 +149,7 @@ const struct object_type lease_type = {
 static void revoke(struct revoker *r)
 {
 	r->epoch++;
-	link_splice(&revoker_dead, &r->live);
+	link_splice(&revoker_dead, &r->live); /* first: they wait for nobody else's */
 	leave_chores = true;
 	leased_revoke(r);
 }

@@ -381,7 +381,7 @@ void ring_serve_ready(void)
 
 bool ring_may_pause(void)
 {
-	return !in_place;
+	return !in_place || in_place->ring == RING_KINDS;
 }
 
 enum status ring_pause(struct thread *t, unsigned ring, uint64_t done)
@@ -403,12 +403,12 @@ bool ring_is_to_wait(const struct call *call, const struct ledger *l)
 	       ending_concerns(l);
 }
 
-/* One that is served in its own place has to be answered now. */
+/* One that is served otherwise than where it stands has to be answered now. */
 bool ring_is_made_again(const struct thread_ring *r)
 {
-	return !in_place && (ending_awaited == ENDING_PAUSED ||
-	                     (ending_awaited == ENDING_HERE && r->again < AGAIN_MOST) ||
-	                     (ending_awaited == ENDING_ELSEWHERE && r->again < AGAIN_ELSEWHERE));
+	return ending_awaited == ENDING_PAUSED ||
+	       (!in_place && ((ending_awaited == ENDING_HERE && r->again < AGAIN_MOST) ||
+	                      (ending_awaited == ENDING_ELSEWHERE && r->again < AGAIN_ELSEWHERE)));
 }
 
 /* The entry was refused, for want of what something that ends still has (ending.h),
@@ -446,7 +446,7 @@ static void enter_again(struct thread *t, uint64_t least, uint64_t timeout_ns)
 enum consumed {
 	CONSUMED_ALL,  /* or all that there are places for */
 	CONSUMED_LAST, /* the thread has ended, or goes on as something else */
-	CONSUMED_NOT,  /* an entry is to be served once more, later */
+	CONSUMED_NOT,  /* an entry is to be served, maybe once more, later */
 };
 
 /* Consumes what is queued up to `tail`. */
@@ -488,6 +488,10 @@ static enum consumed consume(struct thread *t, unsigned ring, uint32_t tail)
 		}
 		cqe.status = (uint16_t)status;
 		ring_post_answer(t, ring, sq, &cqe);
+		if (r->sq_head != tail && ending_left <= 0) {
+			r->again = !in_place;
+			return CONSUMED_NOT;
+		}
 	}
 	return CONSUMED_ALL;
 }
@@ -497,13 +501,14 @@ bool ring_poll(struct thread *t, unsigned ring)
 	struct in_place nowhere = {.thread = t, .ring = RING_KINDS};
 	struct thread_ring *r = &t->rings[ring];
 	uint32_t sq = r->sq_head, queued = ringindex_queued(r->page, sq);
+	bool more;
 
 	if (queued > RING_SQ_ENTRIES)
 		return false;
 	in_place = &nowhere;
-	(void)consume(t, ring, sq + queued);
+	more = consume(t, ring, sq + queued) == CONSUMED_NOT;
 	in_place = NULL;
-	return r->sq_head != sq;
+	return more || r->sq_head != sq;
 }
 
 static void wait_expired(struct timeout *timeout)

@@ -6,6 +6,7 @@
 #include "kernel/arch/x86_64/clock.h"
 #include "kernel/arch/x86_64/switch.h"
 #include "kernel/arch/x86_64/x86.h"
+#include "kernel/ending.h"
 #include "kernel/leave.h"
 #include "kernel/lock.h"
 #include "kernel/panic.h"
@@ -339,6 +340,7 @@ static void idle(void)
 	write_cr3(this_cpu->kernel_top);
 	this_cpu->idle = true;
 	arm_timer();
+	ending_left = ENDING_WORK;
 	kernel_unlock();
 	if (leave_chores)
 		sti_nop_cli();
@@ -353,6 +355,7 @@ _Noreturn static void resume(struct thread *t)
 {
 	switch_to(this_cpu, t);
 	arm_timer();
+	ending_left = ENDING_WORK;
 	kernel_unlock();
 	((void (*)(struct thread *))gate_address(gate_resume))(t);
 	__builtin_unreachable();

@@ -523,6 +523,8 @@ static bool free_tables(struct space *s, uint64_t *table, unsigned level)
 		ending_left--;
 		page_drop_clean(frame_of(entry));
 	}
+	if (level == 1) /* of the others there are few */
+		ending_left -= (int)(end - table_first(table)) / TABLE_SKIPS;
 	return true;
 }
 

@@ -1,6 +1,8 @@
 /* space_walk.c: see space_walk.h. */
 #include "kernel/space_walk.h"
 
+#include "kernel/ending.h"
+
 static unsigned index_at(uint64_t address, unsigned level)
 {
 	return (address >> (PAGE_SHIFT + 9 * level)) % TABLE_ENTRIES;
@@ -77,11 +79,18 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* So many entries of a bottom table, and what was passed over. */
+static inline void pay(struct walk *w, uint64_t entries, unsigned skipped)
+{
+	entries += skipped / TABLE_SKIPS;
+	w->left -= least(entries, w->left);
+	ending_left -= (int)entries;
+}
+
 bool walk_find(struct walk *w)
 {
-	unsigned top = top_level(w->space), level = top;
+	unsigned top = top_level(w->space), level = top, skipped = 0;
 	uint64_t *table = top_table(w->space);
-	uint64_t entries;
 
 	if (w->left == 0)
 		return false;
@@ -96,6 +105,7 @@ bool walk_find(struct walk *w)
 		}
 		while (level > 0 && index < end && !(table[index] & PTE_PRESENT)) {
 			index++;
+			skipped++;
 			w->address = base + index * span(level);
 		}
 		if (index >= end) { /* nothing more here: on, from the top */
@@ -104,13 +114,17 @@ bool walk_find(struct walk *w)
 			w->address = base + span(level + 1);
 			level = top;
 			table = top_table(w->space);
+			skipped += 2 * TABLE_SKIPS;
+			if (skipped / TABLE_SKIPS < w->left)
+				continue;
+			pay(w, 0, skipped);
+			return false;
 		} else if (level == 0) {
 			w->entry = &table[index];
 			w->limit = least(w->end, base + end * span(0));
 			if (w->address >= w->end)
 				break;
-			entries = (w->limit - w->address) >> PAGE_SHIFT;
-			w->left -= entries < w->left ? entries : w->left;
+			pay(w, (w->limit - w->address) >> PAGE_SHIFT, skipped);
 			return true;
 		} else {
 			table = table_of(table[index]);
@@ -127,5 +141,6 @@ bool walk_make(struct walk *w)
 	if (!w->entry)
 		return false;
 	w->limit = least(w->end, (w->address | (span(1) - 1)) + 1);
+	ending_left -= (int)((w->limit - w->address) >> PAGE_SHIFT);
 	return true;
 }

@@ -15,7 +15,10 @@
 #define PTE_LEASE ((uint64_t)(SPACE_LEASED_MAX) << PTE_LEASE_SHIFT)
 #define PTE_MAY_WRITE (1ul << 58)
 
-enum { TABLE_ENTRIES = 512 };
+enum {
+	TABLE_ENTRIES = 512,
+	TABLE_SKIPS = 16, /* empty ones in a row take as long as one that is not */
+};
 
 static inline uint64_t *table_of(uint64_t entry)
 {
@@ -73,7 +76,7 @@ struct walk {
 	uint64_t address, end;
 	uint64_t limit;  /* `entry` is right for addresses below this */
 	uint64_t *entry; /* of `address` */
-	uint64_t left;   /* entries that it may still come to; not with create */
+	uint64_t left;   /* entries that it may still come to, or as much; not with create */
 	bool create;
 };
 

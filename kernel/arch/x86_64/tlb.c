@@ -11,6 +11,7 @@
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/cpu.h"
 #include "kernel/arch/x86_64/x86.h"
+#include "kernel/panic.h"
 
 static bool shows(const struct space *shown, const struct space *s)
 {
@@ -47,21 +48,14 @@ void tlb_sync(struct space *s)
 			pause();
 }
 
-void tlb_leave(struct space *s)
+/* Other CPUs have what their current threads are in, or nothing, when their locks are free. */
+void tlb_leave(const struct space *s)
 {
+	KASSERT(this_cpu->running != s);
 	if (this_cpu->loaded == s) {
 		this_cpu->loaded = NULL;
 		write_cr3(this_cpu->kernel_top);
 	}
-	for (unsigned i = 0; i < cpu_count; i++) {
-		if (cpus[i] != this_cpu->self && cpus[i]->loaded == s)
-			ask(cpus[i]);
-		if (cpus[i]->running == s)
-			cpus[i]->running = NULL;
-	}
-	for (unsigned i = 0; i < cpu_count; i++)
-		while (cpus[i] != this_cpu->self && cpus[i]->flush)
-			pause();
 }
 
 /* In the kernel on this CPU's own tables, no space is loaded any more. */

@@ -1,20 +1,14 @@
 /* held.c: for how long a program can keep the exokernel to itself. It makes what is
- * long to end, to wake or to map, and has the exokernel do so by one call, while a
- * thread above all others looks at the clock again and again: the longest time
- * between two looks is what that thread was kept waiting. Where instructions are
- * counted (./tess run --icount) that is exact, and has a limit. Whatever ended, all
+ * long to end, to wake or to map, and has the exokernel do so by one call, while
+ * somebody looks for how long that is (held.h). Whatever ended, all
  * that it had is back when its maker looks. */
-#define SCHED_WORKERS 1
-#include "test/boot/native/sched.h"
+#include "test/boot/native/held.h"
 
 #include "abi/endpoint.capnp.h"
 #include "abi/messages.capnp.h"
 #include "abi/revoker.capnp.h"
 
 enum {
-	LOOK_NS = 50000,
-	BOUND = 100000,       /* instructions that the exokernel may be held for */
-	URGENT = 60,
 	PAGES = 24000,
 	TABLES = 1024,        /* page tables full of one object's pages */
 	OBJECT = 16384,       /* pages of that object */
@@ -27,82 +21,7 @@ enum {
 	PATIENCE = 5000,
 };
 
-#define MAPPED_AT 0x400000000ul
-
-static uint32_t own;
-
-/* -- the thread that looks -------------------------------------------------------- */
-
-static volatile uint64_t longest;
-
-static uint64_t ticks(void)
-{
-	uint32_t low, high;
-	__asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
-
-_Noreturn static void look(uint64_t which, struct ring *ring)
-{
-	static const uint32_t never;
-	uint64_t last = ticks();
-	(void)which;
-	for (;;) {
-		(void)!ring_park(ring, &never, 0, LOOK_NS);
-		uint64_t at = ticks();
-		if (at - last > longest)
-			longest = at - last;
-		last = at;
-	}
-}
-
-static bool counted;
-
-/* Only a clock that counts instructions says the same again and again. */
-static bool is_counted(void)
-{
-	uint64_t took[4];
-	for (unsigned i = 0; i < 4; i++) {
-		uint64_t before = ticks();
-		(void)account_of(own);
-		took[i] = ticks() - before;
-	}
-	return took[1] == took[2] && took[2] == took[3];
-}
-
-static void begin(void)
-{
-	nap(4 * LOOK_NS);
-	longest = 0;
-}
-
-static void finish(const char *what, uint64_t limit)
-{
-	uint64_t before = longest;
-	nap(4 * LOOK_NS);
-	if (longest < before)
-		longest = before;
-	native_print(self, "held: %s: %lu\n", what, longest - LOOK_NS);
-	if (counted)
-		CHECK(&check, longest - LOOK_NS <= limit);
-}
-
 /* -- spaces and memory ------------------------------------------------------------ */
-
-static struct native_child empty_process(uint64_t bytes)
-{
-	struct native_child child = { 0 };
-	struct request r = { .entry = 0x1000, .stack = 0x2000, .bytes = bytes };
-	OK(create_raw(&r, &child));
-	return child;
-}
-
-static void forget(const struct native_child *child)
-{
-	release(child->thread);
-	release(child->space);
-	release(child->process);
-}
 
 /* A space full of pages of its own. */
 static void a_large_space(void)
@@ -578,11 +497,7 @@ int native_main(struct native *given)
 	struct native_child first = { 0 };
 	OK(native_spawn_self(self, hoard, 0, 4 << 20, &first));
 	forget(&first);
-	counted = is_counted();
-	struct worker *w = make_worker_at(0, look);
-	OK(create_context(control, SCHEDULING_INFINITE, 0, URGENT, &w->context));
-	OK(bind(w->context, w->thread));
-	OK(native_start(self, w->thread));
+	look_on();
 	for (unsigned i = 0; i < sizeof steps / sizeof steps[0]; i++)
 		steps[i]();
 	check_end(&check);

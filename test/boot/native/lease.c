@@ -2,6 +2,7 @@
  * does until they are revoked, however they were passed on, and nothing that came
  * of them does anything after that. Every step runs twice, and must give back
  * every page. (Mappings made through leases: lease_map.) */
+#include "test/boot/native/ledger.h"
 #include "test/boot/native/memory_space.h"
 #include "test/boot/native/revoker.h"
 
@@ -127,6 +128,56 @@ static void many_targets_are_let_go_in_turn(void)
 	for (unsigned i = 0; i < MANY; i++)
 		release(leases[i]);
 	release(revoker);
+}
+
+/* A ledger with room for one object of so many pages, and one there. */
+enum { LENT = 32 };
+
+static uint32_t lend(uint32_t *purse, uint32_t *shop)
+{
+	uint32_t object = 0;
+	OK(ledger_child(native_find(self, "ledger"), (LENT + 8) * NATIVE_PAGE, purse));
+	OK(ledger_make(*purse, LEDGER_MEMORY, shop));
+	OK(native_allocate(self, *shop, LENT, &object));
+	return object;
+}
+
+/* At once, however many leases of it there were. */
+static void what_was_lent_can_be_spent_again(void)
+{
+	static uint32_t leases[MANY];
+	uint32_t purse, shop, again = 0, object = lend(&purse, &shop), revoker = revoker_new();
+	for (unsigned i = 0; i < MANY; i++)
+		leases[i] = lease_of(revoker, object);
+	release(object);
+	REFUSED(NO_MEMORY, native_allocate(self, shop, LENT, &again));
+	revoke(revoker);
+	OK(native_allocate(self, shop, LENT, &again));
+	release(again);
+	for (unsigned i = 0; i < MANY; i++)
+		release(leases[i]);
+	release(revoker);
+	release(shop);
+	release(purse);
+}
+
+static void others_dead_leases_are_in_nobodys_way(void)
+{
+	static uint32_t leases[MANY];
+	uint32_t purse, shop, object = lend(&purse, &shop), other = allocate(1);
+	uint32_t revoker = revoker_new(), others = revoker_new(), lease = lease_of(revoker, object);
+	for (unsigned i = 0; i < MANY; i++)
+		leases[i] = lease_of(others, other);
+	release(object);
+	CHECK(&check, account_of(purse).used > LENT * NATIVE_PAGE);
+	revoke(others);
+	revoke(revoker);
+	CHECK(&check, account_of(purse).used < LENT * NATIVE_PAGE);
+	for (unsigned i = 0; i < MANY; i++)
+		release(leases[i]);
+	uint32_t all[] = { lease, others, revoker, other, shop, purse };
+	for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
+		release(all[i]);
 }
 
 static void released_while_it_waits_to_be_let_go(void)
@@ -363,6 +414,7 @@ int native_main(struct native *given)
 		a_lease_does_what_the_object_does, revoking_kills_every_lease_and_no_later_one,
 		a_chain_is_as_long_as_its_weakest_link, leases_end_with_their_revoker,
 		a_dead_lease_holds_no_memory, many_targets_are_let_go_in_turn,
+		what_was_lent_can_be_spent_again, others_dead_leases_are_in_nobodys_way,
 		released_while_it_waits_to_be_let_go, what_a_lease_answers_is_leased,
 		what_a_chain_answers_is_leased_by_all_of_it,
 		a_revoker_may_be_leased_but_not_by_itself, a_granted_lease_is_a_lease, arguments,

@@ -178,6 +178,22 @@ static void nothing_goes_to_a_closed_ledger(void)
 	CHECK(&check, left(own) == before);
 }
 
+/* Nor does what it takes back from a child: that is its parent's at once. */
+static void a_closed_ledger_takes_back(void)
+{
+	uint64_t before = left(own), moved = 0;
+	uint32_t purse = child(own, MEGABYTE), spender, inner = child(purse, MEGABYTE / 2);
+	OK(ledger_make(purse, LEDGER_SPENDER, &spender));
+	release(purse);
+	uint64_t open = left(own);
+	OK(ledger_reclaim(spender, inner, 12345, &moved));
+	CHECK(&check, moved == 12345 && left(inner) == MEGABYTE / 2 - 12345);
+	CHECK(&check, left(spender) == 0 && left(own) == open + 12345);
+	release(spender);
+	release(inner);
+	CHECK(&check, left(own) == before);
+}
+
 static void a_parent_takes_back(void)
 {
 	uint64_t moved = 99;
@@ -289,8 +305,8 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		a_ledger_says_what_it_has, a_child_has_what_its_parent_gave,
 		more_than_there_is_is_refused, a_method_that_is_not_there,
-		a_pool_spends_its_ledger, what_is_donated_arrives, donations_that_cannot_be, nothing_goes_to_a_closed_ledger,
-		a_parent_takes_back, a_tree_has_a_depth, thousands_of_ledgers,
+		a_pool_spends_its_ledger, what_is_donated_arrives, donations_that_cannot_be,
+		nothing_goes_to_a_closed_ledger, a_closed_ledger_takes_back, a_parent_takes_back, a_tree_has_a_depth, thousands_of_ledgers,
 		as_many_children_as_capabilities,
 	};
 	start(given, "ledger");

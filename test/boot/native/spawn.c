@@ -14,6 +14,8 @@
 enum {
 	MANY_THREADS = 5000, /* more than there are places for rings */
 	FEW_BYTES = 8192,    /* too few for a process */
+	CHILDREN = 4,
+	SPINS = 1000000,
 };
 
 static volatile uint32_t shared_word;
@@ -307,6 +309,27 @@ static void one_that_never_starts_ends(void)
 	release(child.process);
 }
 
+static int child_ends(struct native *me)
+{
+	return (int)me->argument;
+}
+
+/* It ends where it runs, on its own page tables, and goes with them at once: nobody else
+ * names its space. Who is next there has been in no call meanwhile. */
+static void its_space_ends_under_it(void)
+{
+	uint64_t before = available();
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		struct native_child child = spawned(child_ends, i);
+		OK(native_start(self, child.thread));
+		native_forget(self, &child);
+	}
+	for (unsigned n = 0; n < PATIENCE && available() != before; n++)
+		for (volatile unsigned spins = 0; spins < SPINS; spins++)
+			;
+	CHECK(&check, available() == before);
+}
+
 static void children_spend_their_own(void)
 {
 	uint64_t bytes = 4 * NATIVE_CHILD_BYTES;
@@ -461,7 +484,8 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		a_child_runs, it_has_the_data_as_it_was, it_ends_by_a_fault, it_is_killed,
 		grants_are_seen, grants_are_refused, names_are_inherited, starts_are_refused, processes_are_refused,
-		every_shortage_is_survived, another_ledger_pays, one_that_never_starts_ends, children_spend_their_own,
+		every_shortage_is_survived, another_ledger_pays, one_that_never_starts_ends,
+		its_space_ends_under_it, children_spend_their_own,
 		litter_is_collected, a_handle_only_watches, another_program_runs,
 		threads_share_a_program, many_threads_take_turns, threads_are_refused,
 	};
