@@ -438,6 +438,7 @@ static enum status asked(struct thread *t, unsigned ring, const struct ring_sqe 
 	static const uint64_t message[] = {(uint64_t)1 << 48, 3};
 	uint8_t how = next();
 
+	ending_left -= how; /* it may have taken long */
 	depth++;
 	if (how & 1)
 		meddle();
@@ -531,6 +532,7 @@ static void leave(void)
 			end_thread(threads[n]);
 	}
 	cpu.current = NULL;
+	ending_left = ENDING_WORK;
 	check();
 }
 
@@ -573,6 +575,7 @@ static void enter_slowly(struct view *v, uint64_t least, uint64_t timeout)
 	t->regs.rip = 2;
 	ring_enter(t, v->kind, least, timeout);
 	if (t->regs.rip != 2) { /* once more */
+		check_shown(r, sq);
 		check_again(t, r, least, timeout);
 		return;
 	}
@@ -582,6 +585,8 @@ static void enter_slowly(struct view *v, uint64_t least, uint64_t timeout)
 	if (!page || t->dying || r->page != page || t->regs.rax == STATUS_INVALID)
 		return;
 	look(v);
+	check_shown(r, sq);
+	expect(!r->again, "what has returned is not made again");
 	unconsumed = r->cq_tail - page->cq_head;
 	expect(t->state == THREAD_WAITING || t->regs.rax != STATUS_OK || unconsumed >= least,
 	       "it had to wait");
@@ -619,6 +624,8 @@ static void poll(struct view *v)
 	bool nonsense = r->page->sq_tail - sq > RING_SQ_ENTRIES, found = ring_poll(v->thread, v->kind);
 
 	expect((!nonsense || (!found && r->sq_head == sq)) && r->again <= again, "nonsense is served");
+	if (!v->thread->dying)
+		check_shown(r, sq);
 }
 
 static void step(void)
