@@ -32,7 +32,7 @@ static struct cpu cpu;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { THREADS = 2, INPUT_MOST = 192, QUICK_ID = 77 };
+enum { THREADS = 2, INPUT_MOST = 192, QUICK_ID = 77, WORK = 4 };
 #define RING_ADDRESS   0x700000000000u
 
 static struct thread *threads[THREADS];
@@ -438,6 +438,7 @@ static enum status asked(struct thread *t, unsigned ring, const struct ring_sqe 
 	static const uint64_t message[] = {(uint64_t)1 << 48, 3};
 	uint8_t how = next();
 
+	ending_left -= how / 64; /* so long it takes */
 	depth++;
 	if (how & 1)
 		meddle();
@@ -571,6 +572,7 @@ static void enter_slowly(struct view *v, uint64_t least, uint64_t timeout)
 	bool nonsense = least > RING_CQ_ENTRIES || tail - sq > RING_SQ_ENTRIES;
 
 	t->regs.rip = 2;
+	ending_left = WORK;
 	ring_enter(t, v->kind, least, timeout);
 	if (t->regs.rip != 2) { /* once more */
 		check_again(t, r, least, timeout);
@@ -615,10 +617,14 @@ static void enter(struct view *v)
 static void poll(struct view *v)
 {
 	struct thread_ring *r = &v->thread->rings[v->kind];
-	uint32_t sq = r->sq_head, again = r->again;
-	bool nonsense = r->page->sq_tail - sq > RING_SQ_ENTRIES, found = ring_poll(v->thread, v->kind);
+	uint32_t sq = r->sq_head, again = r->again, tail = r->page->sq_tail;
+	bool found;
 
-	expect((!nonsense || (!found && r->sq_head == sq)) && r->again <= again, "nonsense is served");
+	ending_left = WORK;
+	found = ring_poll(v->thread, v->kind);
+	expect(tail - sq <= RING_SQ_ENTRIES || (!found && r->sq_head == sq && r->again == again),
+	       "nonsense is served");
+	expect(found || r->sq_head == sq, "what was found is not told");
 }
 
 static void step(void)
