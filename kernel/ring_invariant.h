@@ -43,6 +43,7 @@ UNTRACED static void settle_owed(struct view *v, const struct ring_cqe *cqe)
 	while (i < v->owed_count && v->owed[i] != cqe->user_data)
 		i++;
 	expect(i < v->owed_count, "a completion that nothing was owed");
+	expect(cqe->status < STATUS_COUNT, "a status that there is not");
 	v->owed[i] = v->owed[--v->owed_count];
 }
 
