@@ -390,7 +390,7 @@ enum status ring_pause(struct thread *t, unsigned ring, uint64_t done)
 
 	r->paused_at = r->serving;
 	r->paused_done = done;
-	r->again += !r->again;
+	r->again += !r->again && !in_place;
 	return CALL_PAUSED;
 }
 
@@ -463,7 +463,6 @@ static enum consumed consume(struct thread *t, unsigned ring, uint32_t tail)
 		__asm__ volatile("" ::: "memory"); /* no field is read again from the page */
 		r->serving = sq;
 		r->sq_head = sq + 1;
-		ringindex_consumed(page, sq + 1);
 		r->answered_at[sq % RING_SQ_ENTRIES] = RING_NOT_ANSWERED;
 		r->pending++; /* keeps its place from what is posted meanwhile */
 		trace_entry(t, ring, sq, &sqe);
@@ -477,10 +476,10 @@ static enum consumed consume(struct thread *t, unsigned ring, uint32_t tail)
 		if (status == CALL_PAUSED ||
 		    (status == STATUS_NO_MEMORY && is_to_be_repeated(r, &sqe))) {
 			r->sq_head = sq;
-			ringindex_consumed(page, sq);
 			return CONSUMED_NOT;
 		}
-		if (__builtin_expect(r->again, 0))
+		ringindex_consumed(page, sq + 1); /* not before: who is polled may fill its place */
+		if (__builtin_expect(r->again | r->paused_done, 0))
 			forget_again(r);
 		if (status == CALL_PENDING) {
 			trace_unanswered(t);
@@ -559,6 +558,7 @@ void ring_enter(struct thread *t, unsigned ring, uint64_t least, uint64_t timeou
 	}
 	switch (consume(t, ring, r->sq_head + queued)) {
 	case CONSUMED_ALL:
+		r->again = 0; /* also if what was to be served has no place now, or is no more there */
 		break;
 	case CONSUMED_NOT:
 		enter_again(t, least, timeout_ns);

@@ -482,6 +482,7 @@ static void enter_slowly(struct view *v, uint64_t least, uint64_t timeout)
 	ending_left = WORK;
 	ring_enter(t, v->kind, least, timeout);
 	if (t->regs.rip != 2) { /* once more */
+		check_shown(r, sq);
 		check_again(t, r, least, timeout);
 		return;
 	}
@@ -491,6 +492,8 @@ static void enter_slowly(struct view *v, uint64_t least, uint64_t timeout)
 	if (!page || t->dying || r->page != page || t->regs.rax == STATUS_INVALID)
 		return;
 	look(v);
+	check_shown(r, sq);
+	expect(!r->again, "what has returned is not made again");
 	unconsumed = r->cq_tail - page->cq_head;
 	expect(t->state == THREAD_WAITING || t->regs.rax != STATUS_OK || unconsumed >= least,
 	       "it had to wait");
@@ -529,9 +532,11 @@ static void poll(struct view *v)
 
 	ending_left = WORK;
 	found = ring_poll(v->thread, v->kind);
-	expect(tail - sq <= RING_SQ_ENTRIES || (!found && r->sq_head == sq && r->again == again),
+	expect(r->again <= again && (tail - sq <= RING_SQ_ENTRIES || (!found && r->sq_head == sq)),
 	       "nonsense is served");
 	expect(found || r->sq_head == sq, "what was found is not told");
+	if (!v->thread->dying)
+		check_shown(r, sq);
 }
 
 static void step(void)

@@ -12,10 +12,12 @@
 #define INTERFACE 0x9011ed0000ull
 #include "test/boot/native/made.h"
 
-enum { POLLED, HOG, HOGS = 4, LOW = 20, PRIORITY = 40, TOP = 50, MANY = 200 };
+enum { POLLED, HOG, HOGS = 4, LOW = 20, PRIORITY = 40, TOP = 50, MANY = 200,
+       PAGES = 4096 /* that is too long to be done at once */ };
+#define MAPPED_AT 0x400000000ul
 
 /* What the polled thread does, and how far it has come. */
-enum role { NEVER_ENTERS, SLEEPS, ROUSES, FLOODS, SERVES_ITSELF, ENDS_ITSELF, ASKS_NO_MORE,
+enum role { NEVER_ENTERS, SLEEPS, ROUSES, FLOODS, FLOODS_SLOWLY, SERVES_ITSELF, ENDS_ITSELF, ASKS_NO_MORE,
 	    WRITES_NONSENSE, MOVES_ITS_QUEUE };
 static struct {
 	enum role role;
@@ -127,6 +129,47 @@ static void flood(struct ring *ring)
 	polled.answered = taken;
 }
 
+/* AddressSpace.protect of a range that takes several looks: it pauses. */
+static void push_long(struct ring *ring, uint64_t user_data)
+{
+	static uint64_t params[8];
+	struct address_space_protect_params_builder p;
+	struct ring_sqe *e = ring_next(ring);
+	struct capnp_builder b;
+
+	capnp_builder_start(&b, params, sizeof params);
+	p = address_space_protect_params_build(&b);
+	address_space_protect_params_set_address(p, MAPPED_AT);
+	address_space_protect_params_set_pages(p, PAGES);
+	address_space_protect_params_set_access(p, ACCESS_READ);
+	*e = (struct ring_sqe){
+		.op = RING_CALL, .cap = native_find(self, "space"), .interface = ADDRESS_SPACE_ID,
+		.method = ADDRESS_SPACE_PROTECT, .user_data = user_data,
+		.params = (uintptr_t)params, .params_size = (uint32_t)capnp_builder_size(&b),
+	};
+	ring_push(ring);
+}
+
+/* An entry's place is taken as soon as it is given back, which is not while the entry
+ * pauses: it is looked at once more. */
+static void flood_slowly(struct ring *ring)
+{
+	uint32_t pushed = 0, taken = 0;
+	const struct ring_cqe *c;
+
+	while (taken < MANY && !is_asleep(ring)) {
+		while (pushed < MANY && ring->sq_tail - *(volatile uint32_t *)&ring->sq_head < RING_SQ_ENTRIES) {
+			if (pushed % RING_SQ_ENTRIES)
+				push(ring, RING_NOP, 0, pushed++);
+			else
+				push_long(ring, pushed++);
+		}
+		for (; (c = ring_first(ring)) != NULL; ring_consume(ring))
+			polled.wrong += c->user_data != taken++ || c->status != STATUS_OK;
+	}
+	polled.answered = taken;
+}
+
 /* A call to itself: RECV, CALL, RETURN, all by the way. */
 static void serve_itself(struct ring *ring)
 {
@@ -194,6 +237,9 @@ _Noreturn static void polled_thread(uint64_t which, struct ring *ring)
 		break;
 	case FLOODS:
 		flood(ring);
+		break;
+	case FLOODS_SLOWLY:
+		flood_slowly(ring);
 		break;
 	case SERVES_ITSELF:
 		serve_itself(ring);
@@ -273,6 +319,8 @@ static void who_asks_nothing_is_left_alone(void)
 static void all_ways(void)
 {
 	role(FLOODS);
+	CHECK(&check, polled.answered == MANY);
+	role(FLOODS_SLOWLY);
 	CHECK(&check, polled.answered == MANY);
 	role(SERVES_ITSELF);
 	role(WRITES_NONSENSE);
@@ -387,8 +435,12 @@ int native_main(struct native *given)
 		it_ends_while_it_is_looked_at, refusals,
 	};
 
+	uint32_t object;
+
 	start_sched(given, "sched_poll");
 	rule(TOP);
+	OK(native_allocate(self, pool, PAGES, &object));
+	OK(native_map(self, native_find(self, "space"), object, 0, (void *)MAPPED_AT, PAGES, ACCESS_READ));
 	polled.endpoint = made(native_find(self, "ledger"), LEDGER_ID, LEDGER_ENDPOINT);
 	polled.facet = made(polled.endpoint, ENDPOINT_ID, ENDPOINT_FACET);
 	run(steps, sizeof steps / sizeof steps[0]);
