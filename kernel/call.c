@@ -125,7 +125,7 @@ invoke(struct call *call, struct object *target, enum status status, struct ring
 		status = target->type->call(target, call);
 		object_drop(target);
 	}
-	return status == CALL_PENDING ? status : answer(call, status, cqe);
+	return status == CALL_PENDING || status == CALL_PAUSED ? status : answer(call, status, cqe);
 }
 
 /* Capabilities that travel to an object of the exokernel: it takes references of

@@ -3,7 +3,7 @@
 
 #include "kernel/thread.h"
 
-/* Serves the entry. CALL_PENDING: the answer comes later; else cqe says what it
- * is. `sq`: the entry's number. */
+/* Serves the entry. CALL_PENDING: the answer comes later; CALL_PAUSED: it is to be served
+ * again; else cqe says what it is. */
 enum status call_serve(struct thread *t, unsigned ring, const struct ring_sqe *sqe,
                        struct ring_cqe *cqe) MUST_CHECK;

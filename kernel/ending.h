@@ -66,5 +66,4 @@ extern enum ending_awaited {
 	ENDING_NONE,
 	ENDING_ELSEWHERE,
 	ENDING_HERE,
-	ENDING_PAUSED, /* nothing ends: the entry has more to do */
 } ending_awaited;

@@ -17,6 +17,8 @@ struct domain;
 
 /* A call's answer is to come later: the method has kept a `struct pending`. */
 #define CALL_PENDING ((enum status)-1)
+/* A part of it is done, and it is made again for the rest (ring_pause). */
+#define CALL_PAUSED ((enum status)-2)
 
 /* One invocation, while it is being served. */
 struct call {

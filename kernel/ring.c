@@ -390,8 +390,8 @@ enum status ring_pause(struct thread *t, unsigned ring, uint64_t done)
 
 	r->paused_at = r->serving;
 	r->paused_done = done;
-	ending_awaited = ENDING_PAUSED;
-	return STATUS_NO_MEMORY;
+	r->again += !r->again && !in_place;
+	return CALL_PAUSED;
 }
 
 /* Others may let something end all the time: nobody waits for ever. */
@@ -406,9 +406,8 @@ bool ring_is_to_wait(const struct call *call, const struct ledger *l)
 /* One that is served otherwise than where it stands has to be answered now. */
 bool ring_is_made_again(const struct thread_ring *r)
 {
-	return ending_awaited == ENDING_PAUSED ||
-	       (!in_place && ((ending_awaited == ENDING_HERE && r->again < AGAIN_MOST) ||
-	                      (ending_awaited == ENDING_ELSEWHERE && r->again < AGAIN_ELSEWHERE)));
+	return !in_place && ((ending_awaited == ENDING_HERE && r->again < AGAIN_MOST) ||
+	                     (ending_awaited == ENDING_ELSEWHERE && r->again < AGAIN_ELSEWHERE));
 }
 
 /* The entry was refused, for want of what something that ends still has (ending.h),
@@ -419,7 +418,7 @@ static bool is_to_be_repeated(struct thread_ring *r, const struct ring_sqe *sqe)
 	bool again = sqe->op != RING_SERVE && ring_is_made_again(r);
 
 	ending_awaited = ENDING_NONE;
-	r->again += again && !in_place && r->again < AGAIN_MOST;
+	r->again += again && r->again < AGAIN_MOST;
 	return again;
 }
 
@@ -474,7 +473,8 @@ static enum consumed consume(struct thread *t, unsigned ring, uint32_t tail)
 			return CONSUMED_LAST;
 		}
 		r->pending--;
-		if (status == STATUS_NO_MEMORY && is_to_be_repeated(r, &sqe)) {
+		if (status == CALL_PAUSED ||
+		    (status == STATUS_NO_MEMORY && is_to_be_repeated(r, &sqe))) {
 			r->sq_head = sq;
 			return CONSUMED_NOT;
 		}

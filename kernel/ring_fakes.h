@@ -62,7 +62,7 @@ _Noreturn void panic_false(const char *what)
 }
 
 bool leave_chores;
-int ending_left = ENDING_WORK;
+int ending_left;
 enum ending_awaited ending_awaited;
 
 bool ending_concerns(const struct ledger *l)

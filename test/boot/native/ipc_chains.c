@@ -8,31 +8,28 @@ enum { LARGE = 2000 };
 
 static uint64_t answer[BUFFER];
 
-/* The middle one of three chained calls is refused as soon as it is made, because its
- * params cannot be read; the last one hangs on it. */
-static void a_chain_breaks_in_the_middle(void)
+/* Call 2, which is received, and call 3, chained to it and to be pushed. */
+static struct ring_sqe *call_and_chain(uint32_t endpoint, uint32_t facet)
 {
-	uint32_t endpoint = make_endpoint(), facet = make_facet(endpoint, BADGE);
-	struct capnp_builder b;
-	struct capnp_struct_builder root;
 	struct ring_sqe *e;
-	uint32_t answered;
 
-	recv(1, endpoint, inbox);
+	recv(4, endpoint, inbox);
 	e = call(2, facet);
 	e->results = (uintptr_t)answer;
 	e->results_size = sizeof answer;
 	push();
 	e = call(3, RING_CHAIN(1, 0));
 	e->chained = 1;
-	e->params = BAD_ADDRESS;
-	push();
-	e = call(4, RING_CHAIN(1, 0));
-	e->chained = 1;
-	push();
-	recv(5, endpoint, other_inbox);
-	CHECK(&check, enter() == 1);
-	DONE(1, STATUS_OK);
+	return e;
+}
+
+/* The answer to call 2, which brings that: call 3, chained to it, is made. */
+static void answer_with(uint32_t cap)
+{
+	struct capnp_struct_builder root;
+	struct capnp_builder b;
+	struct ring_sqe *e;
+
 	capnp_builder_start(&b, params, sizeof params);
 	root = capnp_init_root(&b, 0, 1);
 	capnp_set_capability(&root, 0, 0);
@@ -40,13 +37,32 @@ static void a_chain_breaks_in_the_middle(void)
 	e->params = (uintptr_t)params;
 	e->params_size = (uint32_t)capnp_builder_size(&b);
 	e->caps_count = 1;
-	e->caps[0] = facet;
+	e->caps[0] = cap;
 	push();
+}
+
+/* The middle one of three chained calls is refused as soon as it is made, because its
+ * params cannot be read; the last one hangs on it. */
+static void a_chain_breaks_in_the_middle(void)
+{
+	uint32_t endpoint = make_endpoint(), facet = make_facet(endpoint, BADGE);
+	struct ring_sqe *e = call_and_chain(endpoint, facet);
+	uint32_t answered;
+
+	e->params = BAD_ADDRESS;
+	push();
+	e = call(1, RING_CHAIN(1, 0));
+	e->chained = 1;
+	push();
+	recv(5, endpoint, other_inbox);
+	CHECK(&check, enter() == 1);
+	DONE(4, STATUS_OK);
+	answer_with(facet);
 	CHECK(&check, enter() == 4);
 	answered = DONE(2, STATUS_OK);
 	DONE(6, STATUS_OK);
 	DONE(3, STATUS_FAULT);
-	DONE(4, STATUS_FAULT);
+	DONE(1, STATUS_FAULT);
 	OK(ring_release(self->ring, answered));
 	entry(RING_CANCEL, 7, 0)->target = 5;
 	push();
@@ -120,39 +136,6 @@ static void a_chain_to_nothing(void)
 		DONE(2, STATUS_NO_CAP);
 		release(came);
 	}
-}
-
-/* The answer to call 2, which brings that: call 3, chained to it, is made. */
-static void answer_with(uint32_t cap)
-{
-	struct capnp_struct_builder root;
-	struct capnp_builder b;
-	struct ring_sqe *e;
-
-	capnp_builder_start(&b, params, sizeof params);
-	root = capnp_init_root(&b, 0, 1);
-	capnp_set_capability(&root, 0, 0);
-	e = give(6, inbox);
-	e->params = (uintptr_t)params;
-	e->params_size = (uint32_t)capnp_builder_size(&b);
-	e->caps_count = 1;
-	e->caps[0] = cap;
-	push();
-}
-
-/* Call 2, which is received, and call 3, chained to it and to be pushed. */
-static struct ring_sqe *call_and_chain(uint32_t endpoint, uint32_t facet)
-{
-	struct ring_sqe *e;
-
-	recv(4, endpoint, inbox);
-	e = call(2, facet);
-	e->results = (uintptr_t)answer;
-	e->results_size = sizeof answer;
-	push();
-	e = call(3, RING_CHAIN(1, 0));
-	e->chained = 1;
-	return e;
 }
 
 /* A chained call is made at last, and answers an entry of long ago, in whose place a later

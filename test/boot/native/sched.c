@@ -32,7 +32,7 @@ static void the_highest_run(void)
 	CHECK(&check, workers[LOW].count == before);
 	for (unsigned i = 0; i < HOGS; i++)
 		OK(configure(workers[i].context, SCHEDULING_INFINITE, 0, PRIORITY - 2));
-	CHECK(&check, moves(&workers[LOW], 50 * MS));
+	CHECK(&check, until_moves(&workers[LOW]));
 	for (unsigned i = 0; i <= HOGS; i++)
 		end_worker(&workers[i]);
 }
@@ -72,8 +72,7 @@ static void the_woken_runs_at_once(void)
 	OK(ring_wake(self->ring, (const uint32_t *)&w->parked, 1));
 	for (unsigned i = 0; i < HOGS; i++)
 		workers[i].count = 0;
-	nap(50 * MS);
-	CHECK(&check, w->count > 0);
+	CHECK(&check, until_moves(w));
 	CHECK(&check, thread_state(w->thread) != THREAD_STATE_WAITING);
 	for (unsigned i = 0; i <= HOGS; i++)
 		end_worker(&workers[i]);
@@ -84,7 +83,7 @@ static void a_passive_thread_waits(void)
 	struct worker *w = start_worker(0, SCHEDULING_INFINITE, 0, PRIORITY);
 	uint32_t other;
 
-	CHECK(&check, moves(w, 20 * MS));
+	CHECK(&check, until_moves(w));
 	CHECK(&check, query(w->context).bound);
 	OK(unbind(w->context));
 	CHECK(&check, !query(w->context).bound);
@@ -93,7 +92,7 @@ static void a_passive_thread_waits(void)
 	OK(create_context(control, SCHEDULING_INFINITE, 0, PRIORITY, &other));
 	OK(bind(other, w->thread));
 	release(other); /* bound is bound */
-	CHECK(&check, moves(w, 20 * MS));
+	CHECK(&check, until_moves(w));
 	end_worker(w);
 }
 
@@ -109,7 +108,7 @@ static void threads_bring_no_time(void)
 	OK(create_context(control, SCHEDULING_INFINITE, 0, PRIORITY, &w->context));
 	OK(bind(w->context, w->thread));
 	OK(native_start(self, w->thread));
-	CHECK(&check, moves(w, 20 * MS));
+	CHECK(&check, until_moves(w));
 	end_worker(w);
 }
 

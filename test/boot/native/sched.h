@@ -274,6 +274,14 @@ static inline bool moves(const struct worker *w, uint64_t nanoseconds)
 	return w->count != before;
 }
 
+static inline bool until_moves(const struct worker *w)
+{
+	for (unsigned i = 0; i < 1000; i++)
+		if (moves(w, 5 * MS))
+			return true;
+	return false;
+}
+
 /* We decide, whoever else wants to run: as nobody can take it away again, this is
  * done once. */
 static inline void rule(uint32_t priority)

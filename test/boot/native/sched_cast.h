@@ -176,14 +176,6 @@ static inline bool until(volatile uint32_t *value, uint32_t least)
 	return *value >= least;
 }
 
-static inline bool until_moves(const struct worker *w)
-{
-	for (unsigned i = 0; i < 1000; i++)
-		if (moves(w, 5 * MS))
-			return true;
-	return false;
-}
-
 /* It stands, and stays so: after what another processor still has to hear of. */
 static inline bool stands(const struct worker *w)
 {
