@@ -369,12 +369,13 @@ static void serve_ready(struct pending *p)
 
 void ring_serve_ready(void)
 {
-	while (ring_chained_ready.head) {
+	while (ring_chained_ready.head && ending_left > 0) {
 		struct pending *p = ring_chained_ready.head;
 
 		pending_unlink(&ring_chained_ready, p);
 		serve_ready(p);
 	}
+	leave_chores |= ring_chained_ready.head != NULL;
 }
 
 /* -- cap_enter -------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ void ring_write_results(const struct thread *t, unsigned ring, struct uaddr addr
  * before the exokernel is left. */
 void ring_answer_chained(struct pending *p, const struct ring_cqe *cqe);
 
-/* Serves them. At every exit (leave.h). */
+/* Serves them, until this has taken long. At every exit (leave.h). */
 extern struct pending_queue ring_chained_ready;
 void ring_serve_ready(void);
 

@@ -11,6 +11,7 @@
 #include "kernel/arch/x86_64/window.h"
 #include "kernel/arch/x86_64/x86.h"
 #include "kernel/console.h"
+#include "kernel/ending.h"
 #include "kernel/entropy.h"
 #include "kernel/lock.h"
 #include "kernel/log.h"
@@ -151,5 +152,6 @@ void trap_inside_handle(struct trap_inside_frame *frame)
 	kernel_lock();
 	if (!interrupt(frame->vector))
 		panic_at(frame->rip, frame->rbp, "vector %lu", frame->vector);
+	ending_left = ENDING_WORK;
 	kernel_unlock();
 }

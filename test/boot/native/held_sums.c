@@ -3,6 +3,9 @@
 #include "test/boot/native/held.h"
 #include "test/boot/native/revoker.h"
 
+#define INTERFACE 0x4e1d5e4e1d5ull
+#include "test/boot/native/made.h"
+
 enum {
 	REVOKERS = 16,
 	LEASED = 8192,     /* pages of an object, */
@@ -154,26 +157,31 @@ static void poll(uint64_t every)
 
 static struct native_child ranges_in;
 
-static void ask_for_ranges(uint64_t pages, uint64_t every)
+/* AddressSpace.fresh of the range of that number. */
+static struct ring_sqe range(unsigned number, uint64_t pages)
 {
 	static uint64_t params[ENTRIES][8];
 	struct address_space_fresh_params_builder p;
 	struct capnp_builder b;
+	capnp_builder_start(&b, params[number], sizeof params[number]);
+	p = address_space_fresh_params_build(&b);
+	address_space_fresh_params_set_address(p, MAPPED_AT + number * pages * NATIVE_PAGE);
+	address_space_fresh_params_set_pages(p, pages);
+	address_space_fresh_params_set_access(p, RW);
+	return (struct ring_sqe){
+		.op = RING_CALL, .cap = ranges_in.space, .interface = ADDRESS_SPACE_ID,
+		.method = ADDRESS_SPACE_FRESH, .params = (uintptr_t)params[number],
+		.params_size = (uint32_t)capnp_builder_size(&b),
+	};
+}
+
+static void ask_for_ranges(uint64_t pages, uint64_t every)
+{
 	ranges_in = empty_process((ENTRIES * pages + 400) * NATIVE_PAGE);
 	begin();
 	poll(every);
-	for (unsigned i = 0; i < ENTRIES; i++) {
-		capnp_builder_start(&b, params[i], sizeof params[i]);
-		p = address_space_fresh_params_build(&b);
-		address_space_fresh_params_set_address(p, MAPPED_AT + i * pages * NATIVE_PAGE);
-		address_space_fresh_params_set_pages(p, pages);
-		address_space_fresh_params_set_access(p, RW);
-		*ring_entry(self->ring, self->ring->sq_tail + i) = (struct ring_sqe){
-			.op = RING_CALL, .cap = ranges_in.space, .interface = ADDRESS_SPACE_ID,
-			.method = ADDRESS_SPACE_FRESH, .params = (uintptr_t)params[i],
-			.params_size = (uint32_t)capnp_builder_size(&b),
-		};
-	}
+	for (unsigned i = 0; i < ENTRIES; i++)
+		*ring_entry(self->ring, self->ring->sq_tail + i) = range(i, pages);
 	ring_push_all(self->ring, ENTRIES);
 }
 
@@ -205,6 +213,60 @@ static void many_ranges_on_a_polled_ring(void)
 		have_ranges("many ranges on a polled ring", 2 * BOUND); /* two looks */
 	}
 	poll(0);
+	CHECK(&check, left(own) == before);
+}
+
+static uint32_t completed(void)
+{
+	const struct ring_cqe *cqe = ring_done(self->ring);
+	OK(cqe ? (enum status)cqe->status : STATUS_NOT_FOUND);
+	return cqe ? cqe->caps[0] : 0;
+}
+
+/* We call ourselves; one answer, which brings the address space, makes as many calls ready
+ * as wait for it. They do not pause, but each has its own exit. */
+static void ranges_chained_to_one_answer(void)
+{
+	enum { CHAINED = ENTRIES - 2, LONG = 2048 };
+	static uint64_t inbox[8], answer[8], brings[] = { 1ul << 48, 3 };
+	uint64_t before = left(own);
+	uint32_t endpoint = made(own, LEDGER_ID, LEDGER_ENDPOINT);
+	uint32_t facet = made(endpoint, ENDPOINT_ID, ENDPOINT_FACET);
+	ranges_in = empty_process((CHAINED * LONG + 400) * NATIVE_PAGE);
+	*ring_next(self->ring) = (struct ring_sqe){
+		.op = RING_RECV, .cap = endpoint, .results = (uintptr_t)inbox, .results_size = sizeof inbox,
+	};
+	ring_push(self->ring);
+	*ring_next(self->ring) = (struct ring_sqe){
+		.op = RING_CALL, .cap = facet, .interface = INTERFACE,
+		.results = (uintptr_t)answer, .results_size = sizeof answer,
+	};
+	ring_push(self->ring);
+	for (unsigned i = 0; i < CHAINED; i++) {
+		struct ring_sqe *e = ring_next(self->ring);
+		*e = range(i, LONG);
+		e->chained = 1;
+		e->cap = RING_CHAIN(1 + i, 0);
+		ring_push(self->ring);
+	}
+	OK(ring_run(self->ring, 1));
+	(void)completed();
+	begin();
+	*ring_next(self->ring) = (struct ring_sqe){
+		.op = RING_RETURN, .token = inbox[0], .params = (uintptr_t)brings,
+		.params_size = sizeof brings, .caps_count = 1, .caps = { ranges_in.space },
+	};
+	ring_push(self->ring);
+	OK(ring_run(self->ring, CHAINED + 2));
+	for (unsigned i = 0; i < CHAINED + 2; i++) {
+		uint32_t came = completed();
+		if (came != 0)
+			release(came);
+	}
+	finish("long ranges that wait for one answer", 2 * LONG * 300); /* one on each side of the interrupt */
+	forget(&ranges_in);
+	release(facet);
+	release(endpoint);
 	CHECK(&check, left(own) == before);
 }
 
@@ -284,8 +346,8 @@ int native_main(struct native *given)
 	static void (*const steps[])(void) = {
 		revokers_end_with_their_process, revokers_are_let_go_of_by_one_entry,
 		dead_leases_of_revokers, many_objects, many_ranges, many_ranges_on_a_polled_ring,
-		tables_without_entries,
-		tables_far_between, others_garbage_is_left_behind,
+		ranges_chained_to_one_answer, tables_without_entries, tables_far_between,
+		others_garbage_is_left_behind,
 	};
 	start_sched(given, "held_sums");
 	own = native_find(self, "ledger");

@@ -377,19 +377,21 @@ static void who_is_served_elsewhere_pays(void)
 {
 	bool several = processors() > 1, more = false;
 	unsigned tries = several ? 400 : 20;
-	struct worker *w;
 
 	for (unsigned i = HOG; i < HOG + HOGS; i++)
 		start_worker(i, SCHEDULING_INFINITE, 0, LOW);
-	w = start_polled(MOVES_ITS_QUEUE, SCHEDULING_INFINITE, 0, PRIORITY);
 	for (unsigned i = 0; i < tries && !more; i++) {
-		uint64_t begun = now(), before = query(w->context).consumed;
+		struct worker *w = start_polled(MOVES_ITS_QUEUE, SCHEDULING_INFINITE, 0, PRIORITY);
 
-		nap(50 * MS);
-		more = query(w->context).consumed - before > now() - begun;
+		for (unsigned j = 0; j < 3 && !more; j++) {
+			uint64_t begun = now(), before = query(w->context).consumed;
+
+			nap(20 * MS);
+			more = query(w->context).consumed - before > now() - begun;
+		}
+		end_worker(w);
 	}
 	CHECK(&check, several == more);
-	end_worker(w);
 	for (unsigned i = HOG; i < HOG + HOGS; i++)
 		end_worker(&workers[i]);
 }
