@@ -113,11 +113,15 @@ static void region_remove(unsigned i)
 	        (boot_info.usable_count - i) * sizeof(regions[0]));
 }
 
+static void leave_unused(uint64_t start, uint64_t end)
+{
+	log_line("boot: memory from 0x%lx to 0x%lx is not used", start, end);
+}
+
 static void region_insert(unsigned i, uint64_t start, uint64_t end)
 {
 	if (boot_info.usable_count == BOOT_REGIONS) {
-		log_line("boot: too many memory regions, 0x%lx to 0x%lx unused",
-		         start, end);
+		leave_unused(start, end);
 		return;
 	}
 	memmove(&regions[i + 1], &regions[i],
@@ -131,6 +135,12 @@ static void region_add(uint64_t start, uint64_t end)
 {
 	unsigned i = 0;
 
+	if (end > BOOT_RAM_END) {
+		leave_unused(start > BOOT_RAM_END ? start : BOOT_RAM_END, end);
+		end = BOOT_RAM_END;
+	}
+	if (start >= end)
+		return;
 	while (i < boot_info.usable_count) {
 		uint64_t other = regions[i].start.v;
 		uint64_t other_end = other + regions[i].size;
@@ -223,8 +233,7 @@ static void read_memmap(const struct pvh_start_info *info)
 	map = early_read(info->memmap, info->memmap_count * sizeof(*map),
 	                 "memory map");
 	for (unsigned i = 0; i < info->memmap_count; i++)
-		if (map[i].type == MEMMAP_RAM && memmap_range(&map[i], &start, &end) &&
-		    page_up(start) < page_down(end))
+		if (map[i].type == MEMMAP_RAM && memmap_range(&map[i], &start, &end))
 			region_add(page_up(start), page_down(end));
 	for (unsigned i = 0; i < info->memmap_count; i++)
 		if (map[i].type != MEMMAP_RAM && memmap_range(&map[i], &start, &end))

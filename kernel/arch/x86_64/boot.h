@@ -17,6 +17,9 @@ enum { BOOT_REGIONS = 32 };
 
 /* Physical memory past this is neither mapped nor used: PHYSMAP is one slot. */
 #define BOOT_PHYS_END (512ul << 30)
+/* So much RAM holds fewer than 2^32 page table entries, or slots for capabilities, and a
+ * frame's and an object's references are counted in 32 bits. */
+#define BOOT_RAM_END  (32ul << 30)
 
 struct boot_region {
 	struct paddr start; /* page-aligned */
