@@ -23,7 +23,7 @@ struct account {
 	uint64_t seen;          /* account_check's */
 	bool closed;            /* no new charges */
 	bool left;              /* by whoever had it: it ends with its last charge */
-	uint32_t ending; /* what ends and is charged to it or below (ending.h) */
+	uint32_t ending;        /* what ends and is charged to it or below (ending.h) */
 };
 _Static_assert(sizeof(struct account) <= 2 * BLOCKS_UNIT, "small: it is paid for");
 

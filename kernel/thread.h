@@ -36,7 +36,7 @@ struct thread_ring {
 	uint32_t sq_head;   /* ours; what stands in the page is for the reader */
 	uint32_t cq_tail;
 	uint32_t pending;   /* entries consumed and not answered */
-	uint32_t serving;     /* the entry that is served: one consumed long ago, if it was chained */
+	uint32_t serving;   /* the entry that is served: one consumed long ago, if it was chained */
 	uint32_t paused_at;   /* an entry that is to go on: which, */
 	uint64_t paused_done; /* and from where */
 	uint16_t again;       /* how often cap_enter was made again for the next entry */

@@ -485,15 +485,7 @@ int native_main(struct native *given)
 		many_facets, many_endpoints, facets_gone, killed_for_later, killed_for_later, many_threads, wake_many, many_receivers,
 		many_waiters, many_listeners, parts_make_a_whole, long_calls,
 	};
-	start_sched(given, "held");
-	own = native_find(self, "ledger");
-	/* The program's own tables grow once. */
-	static uint32_t held[4000];
-	unsigned count = 0;
-	while (count < 4000 && native_allocate(self, pool, 1, &held[count]) == STATUS_OK)
-		count++;
-	while (count > 0)
-		release(held[--count]);
+	start_held(given, "held", 4000);
 	struct native_child first = { 0 };
 	OK(native_spawn_self(self, hoard, 0, 4 << 20, &first));
 	forget(&first);

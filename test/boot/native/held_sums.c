@@ -349,15 +349,7 @@ int native_main(struct native *given)
 		ranges_chained_to_one_answer, tables_without_entries, tables_far_between,
 		others_garbage_is_left_behind,
 	};
-	start_sched(given, "held_sums");
-	own = native_find(self, "ledger");
-	/* The program's own tables grow once. */
-	static uint32_t held[1000];
-	unsigned count = 0;
-	while (count < 1000 && native_allocate(self, pool, 1, &held[count]) == STATUS_OK)
-		count++;
-	while (count > 0)
-		release(held[--count]);
+	start_held(given, "held_sums", 1000);
 	look_on();
 	for (unsigned i = 0; i < sizeof steps / sizeof steps[0]; i++)
 		steps[i]();

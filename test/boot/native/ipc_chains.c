@@ -73,33 +73,46 @@ static void a_chain_breaks_in_the_middle(void)
 	OK(ring_release(self->ring, endpoint));
 }
 
+/* Call 1, which makes an endpoint. */
+static void ask_for_endpoint(uint64_t *results, uint32_t size)
+{
+	struct ring_sqe *e = entry(RING_CALL, 1, native_find(self, "ledger"));
+
+	e->interface = LEDGER_ID;
+	e->method = LEDGER_ENDPOINT;
+	e->results = (uintptr_t)results;
+	e->results_size = size;
+	push();
+}
+
+/* Call 2 to what that has made, and how it ends. */
+static void chain_to_endpoint(enum status status)
+{
+	struct ring_sqe *e = call(2, RING_CHAIN(1, 0));
+	uint32_t came;
+
+	e->chained = 1;
+	push();
+	CHECK(&check, enter() == 2);
+	came = DONE(1, STATUS_OK);
+	DONE(2, status);
+	release(came);
+}
+
 /* The thread may write to a completion that it has not consumed. One that says that its
  * results are longer than any message is not believed. */
 static void a_chain_on_a_forged_completion(void)
 {
 	static uint64_t long_results[1 << 15];
 	static const uint32_t forged[] = { 4097, 4104, sizeof long_results, 1u << 31, UINT32_MAX };
-	uint32_t ledger = native_find(self, "ledger"), came;
-	struct ring_sqe *e;
 
 	for (unsigned i = 0; i < sizeof forged / sizeof forged[0]; i++) {
 		volatile struct ring_cqe *cqe = &self->ring->cq[self->ring->cq_tail % RING_CQ_ENTRIES];
 
-		e = entry(RING_CALL, 1, ledger);
-		e->interface = LEDGER_ID;
-		e->method = LEDGER_ENDPOINT;
-		e->results = (uintptr_t)long_results;
-		e->results_size = sizeof long_results;
-		push();
+		ask_for_endpoint(long_results, sizeof long_results);
 		CHECK(&check, enter() == 1 && cqe->results_size <= RING_MESSAGE_MAX);
 		cqe->results_size = forged[i];
-		e = call(2, RING_CHAIN(1, 0));
-		e->chained = 1;
-		push();
-		CHECK(&check, enter() == 2);
-		came = DONE(1, STATUS_OK);
-		DONE(2, STATUS_INVALID);
-		release(came);
+		chain_to_endpoint(STATUS_INVALID);
 	}
 }
 
@@ -109,7 +122,6 @@ static void a_chain_to_nothing(void)
 {
 	static const uint32_t nowhere[] = { 0, RING_SQ_ENTRIES, RING_SQ_ENTRIES + 1, 255 };
 	static const uint32_t indices[] = { RING_CAPS, 1000, 1u << 29, UINT32_MAX };
-	uint32_t ledger = native_find(self, "ledger"), came;
 	struct ring_sqe *e;
 
 	for (unsigned i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
@@ -120,21 +132,10 @@ static void a_chain_to_nothing(void)
 		DONE(1, STATUS_INVALID);
 	}
 	for (unsigned i = 0; i < sizeof indices / sizeof indices[0]; i++) {
-		e = entry(RING_CALL, 1, ledger);
-		e->interface = LEDGER_ID;
-		e->method = LEDGER_ENDPOINT;
-		e->results = (uintptr_t)answer;
-		e->results_size = sizeof answer;
-		push();
+		ask_for_endpoint(answer, sizeof answer);
 		CHECK(&check, enter() == 1 && answer[1] == 3); /* capability 0 */
 		answer[1] |= (uint64_t)indices[i] << 32;
-		e = call(2, RING_CHAIN(1, 0));
-		e->chained = 1;
-		push();
-		CHECK(&check, enter() == 2);
-		came = DONE(1, STATUS_OK);
-		DONE(2, STATUS_NO_CAP);
-		release(came);
+		chain_to_endpoint(STATUS_NO_CAP);
 	}
 }
 
